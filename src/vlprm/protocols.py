@@ -1,0 +1,107 @@
+"""What search and the stages need of an engine: batches in, batches out, failures as values.
+
+Engines live in ``vlprm.engines``; scripted fakes for tests implement the same protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from vlprm.records import FinishReason, ImageRef, Message, Sample, Sampling, Step
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """Draw ``len(seeds)`` completions of one prompt.
+
+    ``prefix`` is assistant text that is already fixed: the completion truly continues it (no
+    new turn). A completion ends at the end-of-turn token, at a stop string (kept in the
+    text), or at ``Sampling.max_tokens``.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    prefix: str
+    seeds: tuple[int, ...]
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One drawn completion; ``text`` does not repeat the prefix."""
+
+    text: str
+    finish_reason: FinishReason
+    stopped_by: str | None
+    """The stop string that ended it; None: end of turn (or cut, see ``finish_reason``)."""
+    prompt_tokens: int
+    completion_tokens: int
+    error: str | None = None
+
+
+class Policy(Protocol):
+    """A model that draws solutions."""
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], sampling: Sampling
+    ) -> list[tuple[Completion, ...]]:
+        """Completions in the order of the requests and of their seeds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Score every step of one conversation; earlier steps are answered ``+`` (teacher-forced)."""
+
+    id: str
+    system: str
+    images: tuple[ImageRef, ...]
+    turns: tuple[str, ...]
+    """User turns as rendered by ``prm.format.render_turns``."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLogits:
+    """Raw logits of the value tokens at one step's read-out position."""
+
+    plus: float
+    minus: float
+    prompt_tokens: int
+    """Tokens up to and including the opened assistant turn, image tokens included."""
+
+
+class StepScorer(Protocol):
+    """A process reward model."""
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[StepLogits, ...]]:
+        """One :class:`StepLogits` a turn, in the order of the requests."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRequest:
+    """Ask for the first wrong step of one rollout."""
+
+    id: str
+    sample: Sample
+    steps: tuple[Step, ...]
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeReply:
+    """The raw reply; ``status`` "ok" only says that a text came back."""
+
+    text: str
+    status: Literal["ok", "refused", "error"]
+    error: str | None = None
+
+
+class Judge(Protocol):
+    """A model that verifies a solution step by step."""
+
+    def judge(self, requests: Sequence[JudgeRequest]) -> list[JudgeReply]:
+        """Replies in the order of the requests."""
+        ...

@@ -1,0 +1,289 @@
+"""Records: what flows between stages.
+
+Each record has one writer. Ids are readable paths: sample ``mathvista/testmini/17``,
+rollout ``mathvista/testmini/17#003``. This module imports pydantic and the standard
+library only; it knows nothing of files, models or prompts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Label = Literal[0, 1]
+FinishReason = Literal["stop", "length", "error"]
+
+
+class Record(BaseModel):
+    """Frozen, strict about its fields: a misspelt or extra field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class AnswerType(StrEnum):
+    """How an answer is compared (``answers.equal``)."""
+
+    CHOICE = "choice"
+    INTEGER = "integer"
+    FLOAT = "float"
+    MATH = "math"
+    TEXT = "text"
+    LIST = "list"
+
+
+class Section(StrEnum):
+    """Part of a solution a step belongs to."""
+
+    PERCEPTION = "perception"
+    REASONING = "reasoning"
+    SOLUTION = "solution"
+
+
+class ImageRef(Record):
+    """An image in the store, named by its content."""
+
+    sha256: Sha256
+    width: int
+    height: int
+
+
+class Sample(Record):
+    """A question with its images and gold answer. Written by ``prepare``."""
+
+    id: str
+    question: str
+    images: tuple[ImageRef, ...]
+    choices: tuple[str, ...] = ()
+    answer: str
+    """The gold answer; for CHOICE the letter (A, B, ...)."""
+    answer_type: AnswerType
+    precision: int | None = None
+    """Decimals that count, for FLOAT answers."""
+    unit: str | None = None
+    """Unit the question asks for; shown to the policy, not part of the answer."""
+    subset: str | None = None
+    """Category the benchmark reports by."""
+    explanation: str | None = None
+    """The data set's own account of the solution (JSON for matrices); never shown to a policy."""
+
+    @model_validator(mode="after")
+    def _choice_has_choices(self) -> Self:
+        if self.answer_type is AnswerType.CHOICE:
+            letters = [chr(ord("A") + i) for i in range(len(self.choices))]
+            if self.answer not in letters:
+                raise ValueError(
+                    f"{self.id}: answer {self.answer!r} is not one of the choice letters {letters}"
+                )
+        return self
+
+
+class Step(Record):
+    """One step of a solution."""
+
+    index: int
+    section: Section
+    text: str
+    """The step without section header, tags and surrounding blank space."""
+    end: int
+    """Offset in ``Rollout.text`` where the step ends (separator or closing tag included):
+    ``text[:end]`` is the prefix that a true continuation continues."""
+
+
+class Rollout(Record):
+    """One solution of one sample, drawn from a policy. Also a candidate at evaluation."""
+
+    id: str
+    sample_id: str
+    text: str
+    steps: tuple[Step, ...]
+    answer: str | None
+    """Extracted final answer; None if none was found."""
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    seed: int
+
+    @model_validator(mode="after")
+    def _steps_count_up(self) -> Self:
+        if [step.index for step in self.steps] != list(range(len(self.steps))):
+            raise ValueError(f"{self.id}: step indices must run 0..{len(self.steps) - 1}")
+        return self
+
+
+class Grade(Record):
+    """Is the answer of a rollout right?"""
+
+    rollout_id: str
+    correct: bool | None
+    """None: could not be graded (see reason); counted apart, never as wrong."""
+    method: Literal["choice", "number", "math", "text", "list", "judge"]
+    reason: str | None = None
+
+
+class StepEstimate(Record):
+    """Monte-Carlo value of a step: continuations from its prefix that end right."""
+
+    rollout_id: str
+    step_index: int
+    n_correct: int
+    n_graded: int
+    n_failed: int
+    """API errors, truncations, unparsed answers: not wrong answers."""
+
+    @property
+    def value(self) -> float | None:
+        """Share of graded continuations that end right; None when none was graded."""
+        return self.n_correct / self.n_graded if self.n_graded else None
+
+
+class Verdict(Record):
+    """What a judge model says of a rollout."""
+
+    rollout_id: str
+    judge: str
+    first_error: int | None
+    """Index of the first wrong step; None with status "ok" means all steps right."""
+    status: Literal["ok", "unparsed", "refused", "error"]
+    reason: str | None = None
+    """Why the reply could not be used, when status is not "ok"."""
+    raw: str
+
+
+class StepLabel(Record):
+    """The training label of a step."""
+
+    rollout_id: str
+    step_index: int
+    label: Label | None
+    """None: kept out of the loss."""
+    rule: str
+    """The case of the labelling rule that decided."""
+
+
+class PRMExample(Record):
+    """A training conversation: one user turn a step, one label a turn."""
+
+    rollout_id: str
+    images: tuple[ImageRef, ...]
+    system: str
+    turns: tuple[str, ...]
+    """Text of the user turns, already rendered by ``prm.format`` (images precede the first)."""
+    labels: tuple[Label | None, ...]
+
+    @model_validator(mode="after")
+    def _labels_match_turns(self) -> Self:
+        if len(self.turns) != len(self.labels):
+            raise ValueError(
+                f"{self.rollout_id}: {len(self.turns)} turns, {len(self.labels)} labels"
+            )
+        if all(label is None for label in self.labels):
+            raise ValueError(f"{self.rollout_id}: no step carries a label")
+        return self
+
+
+class StepScore(Record):
+    """What the PRM says of a step, before any aggregation."""
+
+    rollout_id: str
+    step_index: int
+    """-1: the whole solution judged as one step (the PRM used as an ORM)."""
+    logit_plus: float
+    logit_minus: float
+    prompt_tokens: int
+    """Tokens of the prompt up to the read-out position, image tokens included (the L of the
+    published reward)."""
+
+
+class Selection(Record):
+    """The rollout a strategy picks out of n."""
+
+    sample_id: str
+    strategy: str
+    aggregation: str | None
+    n: int
+    draw: int
+    """Which random draw of n out of all rollouts."""
+    rollout_id: str
+
+
+class Metric(Record):
+    """One number with its interval, and what it was measured on."""
+
+    benchmark: str
+    policy: str
+    prm: str | None
+    strategy: str
+    aggregation: str | None
+    n: int
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    delta: float | None
+    """Difference to pass@1 of the same policy and benchmark, paired over questions."""
+    delta_low: float | None
+    delta_high: float | None
+    n_samples: int
+    n_ungraded: int
+
+
+class FileRef(Record):
+    """A file by content."""
+
+    path: str
+    sha256: Sha256
+    rows: int | None = None
+
+
+class Manifest(Record):
+    """Provenance of one stage's outputs; written last, so its presence means complete.
+
+    Everything here is a function of inputs, configuration and code: volatile facts (times,
+    host) are in :class:`Timing`, which is never hashed.
+    """
+
+    stage: str
+    stage_version: int
+    config: dict[str, Any]
+    inputs: tuple[FileRef, ...]
+    outputs: tuple[FileRef, ...]
+    packages: dict[str, str]
+    models: dict[str, str]
+    """Model name to revision (sha256 of the weights for local models)."""
+    prompts: dict[str, Sha256]
+    counts: dict[str, int]
+
+
+class Timing(Record):
+    """Volatile facts of one run of a stage; kept apart from what is hashed."""
+
+    stage: str
+    started: datetime
+    finished: datetime
+    host: str
+    commit: str
+    dirty: bool
+    image: str | None
+
+
+class Message(Record):
+    """One chat message; its images come before its text."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    images: tuple[ImageRef, ...] = ()
+
+
+class Sampling(Record):
+    """Decoding settings of a policy."""
+
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    top_k: int = Field(ge=0)
+    """0: no limit."""
+    repetition_penalty: float = Field(gt=0)
+    max_tokens: int = Field(gt=0)
