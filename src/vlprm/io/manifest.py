@@ -1,0 +1,94 @@
+"""Manifests: what a stage read, wrote and was told; written last, so presence means complete."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vlprm.io.atomic import write_text
+from vlprm.records import FileRef, Manifest, Timing
+
+_PACKAGES = ("pydantic", "pyarrow", "numpy", "torch", "transformers", "vllm", "deepspeed")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(
+    outputs: Sequence[Path],
+    *,
+    stage: str,
+    version: int,
+    config: Mapping[str, Any],
+    inputs: Sequence[Path],
+    counts: Mapping[str, int],
+    started: datetime,
+    models: Mapping[str, str] | None = None,
+    prompts: Mapping[str, str] | None = None,
+) -> None:
+    """Write ``<first output>.manifest.json`` and, apart, ``<first output>.timing.json``."""
+    first = outputs[0]
+    manifest = Manifest(
+        stage=stage,
+        stage_version=version,
+        config=dict(config),
+        inputs=tuple(FileRef(path=str(path), sha256=sha256_of(path)) for path in inputs),
+        outputs=tuple(FileRef(path=path.name, sha256=sha256_of(path)) for path in outputs),
+        packages=_versions(),
+        models=dict(models or {}),
+        prompts=dict(prompts or {}),
+        counts=dict(counts),
+    )
+    commit, dirty = _checkout()
+    timing = Timing(
+        stage=stage,
+        started=started,
+        finished=datetime.now(UTC),
+        host=platform.node(),
+        commit=commit,
+        dirty=dirty,
+        image=os.environ.get("APPTAINER_CONTAINER") or os.environ.get("VLPRM_IMAGE"),
+    )
+    write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
+    write_text(
+        first.with_name(first.name + ".manifest.json"), _json(manifest.model_dump(mode="json"))
+    )
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _checkout() -> tuple[str, bool]:
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        status = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown", False
+    return commit, bool(status.strip())
