@@ -202,6 +202,8 @@ class Selection(Record):
     """The rollout a strategy picks out of n."""
 
     sample_id: str
+    prm: str | None
+    """The PRM whose scores decided; None for strategies that ask none."""
     strategy: str
     aggregation: str | None
     n: int

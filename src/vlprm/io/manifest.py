@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vlprm.io.atomic import write_text
+from vlprm.progress import count_line
 from vlprm.records import FileRef, Manifest, Timing
 
+log = logging.getLogger(__name__)
 _PACKAGES = ("pydantic", "pyarrow", "numpy", "torch", "transformers", "vllm", "deepspeed")
 
 
@@ -23,6 +27,40 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def recorded(
+    stage: str,
+    version: int,
+    config: Mapping[str, Any],
+    *,
+    inputs: Sequence[Path],
+    outputs: Sequence[Path],
+    models: Mapping[str, str] | None = None,
+    prompts: Mapping[str, str] | None = None,
+) -> Iterator[dict[str, int]]:
+    """Run a stage's body, then log its line of counts and write its manifest.
+
+    Yields the dictionary of counts to fill. A body that raises leaves no manifest.
+    """
+    started = datetime.now(UTC)
+    for path in outputs:
+        path.with_name(path.name + ".manifest.json").unlink(missing_ok=True)
+    counts: dict[str, int] = {}
+    yield counts
+    log.info("%s", count_line(stage, counts.items()))
+    write_manifest(
+        outputs,
+        stage=stage,
+        version=version,
+        config=config,
+        inputs=inputs,
+        counts=counts,
+        started=started,
+        models=models,
+        prompts=prompts,
+    )
 
 
 def write_manifest(

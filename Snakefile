@@ -1,0 +1,28 @@
+# One DAG: questions and images -> rollouts -> estimates + verdicts -> labels -> PRM -> tables.
+# The paper's run is config.yaml; another run is a complete file of its own, given by
+# --configfile (files are never merged), e.g. --configfile configs/mini.yaml.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+if "run" not in config:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/models.smk"
+include: "rules/rollouts.smk"
+include: "rules/labels.smk"
+include: "rules/training.smk"
+include: "rules/evaluation.smk"
+include: "rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.output.strategies,
+        rules.figures.output.accuracy,

@@ -1,0 +1,45 @@
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from vlprm.config import load_config, slices
+from vlprm.config.plan import Plan
+from vlprm.errors import UserError
+from vlprm.stages import VERSIONS
+
+try:
+    CFG = load_config(config, ", ".join(map(str, workflow.configfiles)) or "config.yaml")
+except UserError as error:
+    raise WorkflowError(str(error))
+
+PLAN = Plan(CFG)
+R, LOGS = PLAN.root, PLAN.logs
+IMAGES = yaml.safe_load(Path(workflow.basedir, "containers/images.yaml").read_text())["images"]
+
+# the package comes from the checkout, on the driver and in a container alike
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; ")
+
+
+wildcard_constraints:
+    policy=r"[A-Za-z0-9._-]+",
+    prm=r"[A-Za-z0-9._-]+",
+    dataset=r"[A-Za-z0-9._-]+",
+    benchmark=r"[A-Za-z0-9._-]+",
+    model=r"[A-Za-z0-9._-]+",
+    shard=r"\d{3}",
+
+
+def image_of(role):
+    return IMAGES[role]["reference"]
+
+
+def policy_model(wildcards):
+    return PLAN.model(CFG.policies[wildcards.policy].model)
+
+
+def role_of(model):
+    """The container role a model's engine runs in: vLLM and GPU models need `inference`."""
+    return "inference" if CFG.models[model].gpus else "cpu"

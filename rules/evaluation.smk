@@ -1,0 +1,135 @@
+def prm_weights(wildcards):
+    return PLAN.prm(wildcards.prm)
+
+
+def prm_gpus(wildcards):
+    return CFG.models[CFG.prms[wildcards.prm].base].gpus
+
+
+rule grade:
+    input:
+        samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
+        rollouts=f"{R}/rollouts/{{policy}}/{{dataset}}/{{shard}}.parquet",
+    output:
+        grades=f"{R}/grades/{{policy}}/{{dataset}}/{{shard}}.parquet",
+    params:
+        config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
+        version=VERSIONS["grade"],
+    log:
+        f"{LOGS}/grade/{{policy}}/{{dataset}}/{{shard}}.log",
+    container:
+        image_of("cpu")
+    shell:
+        "python -m vlprm.cli grade --samples {input.samples} --rollouts {input.rollouts}"
+        " --grades {output.grades} --config {params.config:q} > {log} 2>&1"
+
+
+rule score:
+    input:
+        samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
+        images=f"{R}/images/{{dataset}}/{{shard}}.parquet",
+        rollouts=f"{R}/rollouts/{{policy}}/{{dataset}}/{{shard}}.parquet",
+        weights=prm_weights,
+    output:
+        scores=f"{R}/scores/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.parquet",
+    params:
+        config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
+        version=VERSIONS["score"],
+    log:
+        f"{LOGS}/score/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+    container:
+        image_of("inference")
+    resources:
+        gpu=prm_gpus,
+    shell:
+        "python -m vlprm.cli score --samples {input.samples} --images {input.images}"
+        " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
+        " --config {params.config:q} > {log} 2>&1"
+
+
+rule rank:
+    input:
+        samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
+        images=f"{R}/images/{{dataset}}/{{shard}}.parquet",
+        rollouts=f"{R}/rollouts/{{policy}}/{{dataset}}/{{shard}}.parquet",
+        weights=lambda wc: PLAN.model(CFG.evaluation.llm_judge),
+    output:
+        scores=f"{R}/ranks/{{policy}}/{{dataset}}/{{shard}}.parquet",
+    params:
+        config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
+        version=VERSIONS["rank"],
+    log:
+        f"{LOGS}/rank/{{policy}}/{{dataset}}/{{shard}}.log",
+    container:
+        image_of("inference")
+    resources:
+        gpu=lambda wc: CFG.models[CFG.evaluation.llm_judge].gpus,
+    shell:
+        "python -m vlprm.cli rank --samples {input.samples} --images {input.images}"
+        " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
+        " --config {params.config:q} > {log} 2>&1"
+
+
+rule search:
+    input:
+        samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
+        images=f"{R}/images/{{dataset}}/{{shard}}.parquet",
+        policy=policy_model,
+        prm=prm_weights,
+    output:
+        rollouts=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.rollouts.parquet",
+        scores=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.scores.parquet",
+    params:
+        config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
+        version=VERSIONS["search"],
+    log:
+        f"{LOGS}/search/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+    container:
+        image_of("inference")
+    resources:
+        gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus + prm_gpus(wc),
+    shell:
+        "python -m vlprm.cli search --samples {input.samples} --images {input.images}"
+        " --policy {input.policy} --prm {input.prm} --rollouts {output.rollouts}"
+        " --scores {output.scores} --config {params.config:q} > {log} 2>&1"
+
+
+use rule grade as grade_guided with:
+    input:
+        samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
+        rollouts=rules.search.output.rollouts,
+    output:
+        grades=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.grades.parquet",
+    log:
+        f"{LOGS}/grade/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+
+
+rule select:
+    input:
+        samples=lambda wc: PLAN.tables("samples", wc.benchmark),
+        rollouts=lambda wc: PLAN.tables("rollouts", wc.policy, wc.benchmark),
+        scores=lambda wc: [
+            path
+            for prm in CFG.evaluation.prms
+            for path in PLAN.tables("scores", prm, wc.policy, wc.benchmark)
+        ],
+        ranks=lambda wc: (
+            PLAN.tables("ranks", wc.policy, wc.benchmark)
+            if CFG.evaluation.llm_judge
+            else []
+        ),
+    output:
+        selections=f"{R}/selections/{{policy}}/{{benchmark}}.parquet",
+    params:
+        config=slices.SelectSlice(
+            seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking
+        ).model_dump_json(),
+        version=VERSIONS["select"],
+    log:
+        f"{LOGS}/select/{{policy}}/{{benchmark}}.log",
+    container:
+        image_of("cpu")
+    shell:
+        'python -m vlprm.cli select --samples "{input.samples}" --rollouts "{input.rollouts}"'
+        ' --scores "{input.scores}" --ranks "{input.ranks}" --selections {output.selections}'
+        " --config {params.config:q} > {log} 2>&1"

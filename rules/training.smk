@@ -1,0 +1,20 @@
+rule train:
+    input:
+        examples=rules.examples.output.examples,
+        images=sources("images"),
+        base=lambda wc: PLAN.model(CFG.prms[wc.prm].base),
+    output:
+        weights=f"{R}/prm/{{prm}}/model.safetensors",
+    params:
+        config=lambda wc: slices.train(CFG, wc.prm).model_dump_json(),
+        version=VERSIONS["train"],
+    log:
+        f"{LOGS}/train/{{prm}}.log",
+    container:
+        image_of("train")
+    resources:
+        gpu=lambda wc: CFG.models[CFG.prms[wc.prm].base].gpus * 8,
+    shell:
+        'python -m vlprm.cli train --examples {input.examples} --images "{input.images}"'
+        " --base {input.base} --weights {output.weights}"
+        " --config {params.config:q} > {log} 2>&1"

@@ -1,0 +1,101 @@
+"""The plan of a run: shards of each data set and the path of every hand-over.
+
+Paths are relative to the checkout. A shard is a fixed block of rows, so a question added to a
+source changes that source's last shard and no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from vlprm.config import Config
+from vlprm.config.data import DataConfig, MatrixData
+from vlprm.config.slices import GradeSlice, PrepareSlice
+
+
+class Plan:
+    """Where everything of one run lies."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.root = f"results/{config.run}"
+        self.logs = f"logs/{config.run}"
+
+    @cached_property
+    def data(self) -> dict[str, DataConfig]:
+        """Every data set by name, sources and benchmarks alike."""
+        sources = {name: source.data for name, source in self.config.sources.items()}
+        return sources | {name: item.data for name, item in self.config.benchmarks.items()}
+
+    def shards(self, dataset: str) -> list[str]:
+        """Shard names: ``000``, ``001``, ..."""
+        data = self.data[dataset]
+        return [f"{number:03d}" for number in range(-(-data.n // data.shard_size))]
+
+    def prepare(self, dataset: str, shard: str) -> PrepareSlice:
+        """The slice of one shard, with the digest of its raw rows if they are at hand."""
+        data = self.data[dataset]
+        start = int(shard) * data.shard_size
+        stop = min(start + data.shard_size, data.n)
+        # n as this shard sees it: a longer data set leaves earlier shards alone
+        own = data.model_copy(update={"n": stop})
+        return PrepareSlice(
+            dataset=dataset,
+            data=own,
+            start=start,
+            stop=stop,
+            rows_sha256=_rows_sha256(data, start, stop),
+        )
+
+    def raw(self, dataset: str) -> list[str]:
+        """Files that must be there before a data set can be prepared."""
+        data = self.data[dataset]
+        if isinstance(data, MatrixData):
+            return []
+        return [f"resources/data/{dataset}/fetch.json"] if data.hub else [data.path]
+
+    def grade(self, dataset: str) -> GradeSlice:
+        """The slice of the grading stage."""
+        item = self.config.benchmarks.get(dataset)
+        version = item.scorer_version if item else 1
+        return GradeSlice(kind=self.data[dataset].kind, scorer_version=version)
+
+    def model(self, name: str) -> str:
+        """The file whose presence means that a model's weights are there."""
+        model = self.config.models[name]
+        if model.source == "build":
+            return f"{self.root}/base/{name}/model.safetensors"
+        return (
+            f"resources/models/{name}/fetch.json"
+            if model.path is None
+            else f"{model.path}/model.safetensors"
+        )
+
+    def prm(self, name: str) -> str:
+        """The file whose presence means that a PRM's weights are there."""
+        prm = self.config.prms[name]
+        if prm.source == "published":
+            return self.model(prm.base)
+        return f"{self.root}/prm/{name}/model.safetensors"
+
+    def table(self, kind: str, *keys: str) -> str:
+        """The path of one shard of a table: ``table("rollouts", policy, dataset, shard)``."""
+        return f"{self.root}/{kind}/{'/'.join(keys)}.parquet"
+
+    def tables(self, kind: str, *keys: str) -> list[str]:
+        """All shards of a table; the last key is the data set."""
+        return [self.table(kind, *keys, shard) for shard in self.shards(keys[-1])]
+
+
+def _rows_sha256(data: DataConfig, start: int, stop: int) -> str | None:
+    """Digest of the raw lines of a shard: None for generated data and for a folder of files."""
+    if isinstance(data, MatrixData) or data.hub is not None or not Path(data.path).is_file():
+        return None
+    with Path(data.path).open("rb") as lines:
+        digest = hashlib.sha256()
+        for line in islice((line for line in lines if line.strip()), start, stop):
+            digest.update(line.rstrip(b"\r\n") + b"\n")
+    return digest.hexdigest()

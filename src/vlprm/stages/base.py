@@ -1,0 +1,22 @@
+"""Mini base models: trained from a seed on generated puzzles; both policy and PRM base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlprm.config.slices import BaseSlice
+from vlprm.io.manifest import recorded
+from vlprm.stages import VERSIONS
+from vlprm.training import train_base
+
+
+def run(config: BaseSlice, weights: Path) -> None:
+    """Train one base model; its folder is complete when ``weights`` is there."""
+    with recorded(
+        "base",
+        VERSIONS["base"],
+        config.model_dump(mode="json"),
+        inputs=[],
+        outputs=[weights],
+    ) as counts:
+        counts |= train_base(config.base_model, weights.parent)

@@ -1,0 +1,75 @@
+"""Samples: rows of a source or benchmark become questions with images in a pack."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from vlprm.benchmarks import BENCHMARKS
+from vlprm.config.data import FileData, MatrixData
+from vlprm.config.slices import PrepareSlice
+from vlprm.drafts import SampleDraft
+from vlprm.errors import UserError
+from vlprm.io import tables
+from vlprm.io.images import ImageStore, load
+from vlprm.io.manifest import recorded
+from vlprm.records import Sample
+from vlprm.sources import SOURCES, matrix_drafts
+from vlprm.stages import VERSIONS
+
+
+def run(config: PrepareSlice, samples: Path, images: Path) -> None:
+    """Write the samples of one shard and their images."""
+    with recorded(
+        "prepare",
+        VERSIONS["prepare"],
+        config.model_dump(mode="json"),
+        inputs=[],
+        outputs=[samples, images],
+    ) as counts:
+        store = ImageStore()
+        found = [_sample(draft, store) for draft in _drafts(config)]
+        if not found:
+            raise UserError(
+                f"data set {config.dataset!r} has no rows {config.start} to {config.stop - 1}",
+                where=_where(config),
+                cure="lower n, or check that the file is the one you mean",
+            )
+        _no_duplicates(found, config)
+        tables.write(found, samples, Sample)
+        counts["questions"] = len(found)
+        counts["images"] = store.save(images)
+
+
+def _drafts(config: PrepareSlice) -> Iterator[SampleDraft]:
+    data = config.data
+    if isinstance(data, MatrixData):
+        return matrix_drafts(config.dataset, data.spec, data.seed, config.start, config.stop)
+    root = Path(data.path)
+    if data.hub is not None:
+        root = Path("resources/data") / config.dataset / data.path
+    importer = BENCHMARKS[data.kind].drafts if data.kind in BENCHMARKS else SOURCES[data.kind]
+    return importer(config.dataset, root, first=data.first, start=config.start, stop=config.stop)
+
+
+def _sample(draft: SampleDraft, store: ImageStore) -> Sample:
+    pictures = [
+        load(item, where=draft.id) if isinstance(item, bytes | Path) else item
+        for item in draft.images
+    ]
+    return draft.to_sample(tuple(store.put(picture) for picture in pictures))
+
+
+def _no_duplicates(found: list[Sample], config: PrepareSlice) -> None:
+    twice = [name for name, times in Counter(item.id for item in found).items() if times > 1]
+    if twice:
+        raise UserError(
+            f"id {twice[0]!r} appears more than once",
+            where=_where(config),
+            cure="give every question an id of its own",
+        )
+
+
+def _where(config: PrepareSlice) -> str:
+    return config.data.path if isinstance(config.data, FileData) else config.dataset
