@@ -5,7 +5,8 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from vlprm.config import load_config, slices
+from vlprm.config import slices
+from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
 from vlprm.errors import UserError
 from vlprm.stages import VERSIONS

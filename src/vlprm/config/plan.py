@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from vlprm.config import Config
+from vlprm.config.run import Config
 from vlprm.config.data import DataConfig, MatrixData
 from vlprm.config.slices import GradeSlice, PrepareSlice
 

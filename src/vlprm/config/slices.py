@@ -6,7 +6,7 @@ block leaves the rule alone, a change in its own reruns it. Parsing it back chec
 
 from __future__ import annotations
 
-from vlprm.config import Config
+from vlprm.config.run import Config
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.block import Block
 from vlprm.config.data import DataConfig
