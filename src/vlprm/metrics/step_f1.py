@@ -1,0 +1,212 @@
+"""How well a PRM tells right steps from wrong ones, against a judge's (or the true) verdicts.
+
+A verdict names the first wrong step: steps before it are right, it is wrong, and of later ones
+nothing is known, so they are left out. Step F1 is the macro mean over right and wrong steps
+(VisualProcessBench's measure); first-error F1 is the harmonic mean of the share of wrong
+solutions whose first error is found exactly and the share of right solutions without a false
+alarm (ProcessBench's measure).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlprm.config.evaluation import MetricsConfig
+from vlprm.metrics.accuracy import sample_of
+from vlprm.metrics.intervals import Array, statistic_interval
+from vlprm.records import Metric, StepScore, Verdict
+
+STRATEGY = "verdicts"
+HALF = 0.5
+GRID = tuple(i / 50 for i in range(1, 50))
+# columns of the counts: steps truth/predicted, then solutions
+RIGHT_KEPT, RIGHT_FLAGGED, WRONG_KEPT, WRONG_FLAGGED, WRONG, FOUND, CLEAN, QUIET = range(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One solution with a usable verdict: p(+) of each step, index of the first wrong one."""
+
+    rollout_id: str
+    plus: tuple[float, ...]
+    first_error: int | None
+
+
+def judged_steps(scores: Sequence[StepScore], verdicts: Sequence[Verdict]) -> list[Judged]:
+    """Join step scores and verdicts; solutions without a usable verdict or scores are left out.
+
+    Whole-solution scores (``step_index`` -1) are ignored. Verdict order.
+    """
+    plus: dict[str, dict[int, float]] = {}
+    for score in scores:
+        if score.step_index >= 0:
+            margin = score.logit_plus - score.logit_minus
+            steps = plus.setdefault(score.rollout_id, {})
+            steps[score.step_index] = float(np.exp(-np.logaddexp(0.0, -margin)))
+    found = []
+    for verdict in verdicts:
+        steps = plus.get(verdict.rollout_id, {})
+        if verdict.status != "ok" or not steps:
+            continue
+        if verdict.first_error is not None and verdict.first_error >= len(steps):
+            continue
+        values = tuple(steps[index] for index in sorted(steps))
+        found.append(Judged(verdict.rollout_id, values, verdict.first_error))
+    return found
+
+
+def first_error(plus: Sequence[float], threshold: float) -> int | None:
+    """Index of the first step with p(+) below the threshold."""
+    return next((index for index, value in enumerate(plus) if value < threshold), None)
+
+
+def step_metrics(
+    benchmark: str,
+    policy: str,
+    prm: str,
+    sample_ids: Sequence[str],
+    judged: Sequence[Judged],
+    *,
+    n_unjudged: int,
+    config: MetricsConfig,
+) -> list[Metric]:
+    """Step F1, first-error F1 and their parts at each threshold rule, with intervals.
+
+    ``aggregation`` holds the name of the threshold rule, ``n_samples`` the judged solutions,
+    ``n_ungraded`` those without a usable verdict. ``tuned`` is cross-fitted: questions fall into
+    two halves by name, and each half uses the threshold with the best step F1 of the other.
+    """
+    found: list[Metric] = []
+    for rule in config.thresholds:
+        cuts = _thresholds(rule, judged)
+        counts = _counts(sample_ids, judged, cuts)
+        for name, statistic in STATISTICS.items():
+            value, low, high = statistic_interval(counts, statistic, config, benchmark)
+            found.append(
+                Metric(
+                    benchmark=benchmark,
+                    policy=policy,
+                    prm=prm,
+                    strategy=STRATEGY,
+                    aggregation=rule,
+                    n=1,
+                    name=name,
+                    value=value,
+                    low=low,
+                    high=high,
+                    delta=None,
+                    delta_low=None,
+                    delta_high=None,
+                    n_samples=len(judged),
+                    n_ungraded=n_unjudged,
+                )
+            )
+    return found
+
+
+def confusion(judged: Sequence[Judged], threshold: float = HALF) -> dict[tuple[int, int], int]:
+    """(true first error, first step below the threshold) to a count; -1: no wrong step."""
+    table: dict[tuple[int, int], int] = {}
+    for item in judged:
+        said = first_error(item.plus, threshold)
+        key = (
+            -1 if item.first_error is None else item.first_error,
+            -1 if said is None else said,
+        )
+        table[key] = table.get(key, 0) + 1
+    return dict(sorted(table.items()))
+
+
+def _half(rollout_id: str) -> int:
+    # crc32 is the same everywhere, unlike hash()
+    return zlib.crc32(sample_of(rollout_id).encode()) % 2
+
+
+def _thresholds(rule: str, judged: Sequence[Judged]) -> Mapping[int, float]:
+    """The threshold that applies to each half of the questions."""
+    if rule == "half":
+        return {0: HALF, 1: HALF}
+    best: dict[int, float] = {}
+    for half in (0, 1):
+        other = [item for item in judged if _half(item.rollout_id) != half]
+        values = []
+        for cut in GRID:
+            counts = sum((_count(item, cut) for item in other), start=np.zeros(8))
+            values.append(float(_step_f1(counts[None, :])[0]))
+        best[half] = HALF if np.isnan(values).all() else GRID[int(np.nanargmax(values))]
+    return best
+
+
+def _counts(
+    sample_ids: Sequence[str], judged: Sequence[Judged], cuts: Mapping[int, float]
+) -> Array:
+    """Counts a question, shape (questions, 8)."""
+    place = {name: index for index, name in enumerate(sample_ids)}
+    counts = np.zeros((len(sample_ids), 8))
+    for item in judged:
+        counts[place[sample_of(item.rollout_id)]] += _count(item, cuts[_half(item.rollout_id)])
+    return counts
+
+
+def _count(item: Judged, cut: float) -> Array:
+    counts = np.zeros(8)
+    error = item.first_error
+    right = item.plus if error is None else item.plus[:error]
+    flagged = sum(value < cut for value in right)
+    counts[RIGHT_FLAGGED], counts[RIGHT_KEPT] = flagged, len(right) - flagged
+    if error is None:
+        counts[CLEAN], counts[QUIET] = 1, flagged == 0
+    else:
+        caught = item.plus[error] < cut
+        counts[WRONG_FLAGGED], counts[WRONG_KEPT] = caught, not caught
+        counts[WRONG], counts[FOUND] = 1, caught and flagged == 0
+    return counts
+
+
+def _share(above: Array, below: Array) -> Array:
+    share: Array = np.full(below.shape, np.nan)
+    return np.divide(above, below, out=share, where=below > 0)
+
+
+def _f1_wrong(c: Array) -> Array:
+    hit = 2 * c[..., WRONG_FLAGGED]
+    return _share(hit, hit + c[..., RIGHT_FLAGGED] + c[..., WRONG_KEPT])
+
+
+def _f1_right(c: Array) -> Array:
+    hit = 2 * c[..., RIGHT_KEPT]
+    return _share(hit, hit + c[..., RIGHT_FLAGGED] + c[..., WRONG_KEPT])
+
+
+def _step_f1(c: Array) -> Array:
+    return 0.5 * (_f1_right(c) + _f1_wrong(c))
+
+
+def _found(c: Array) -> Array:
+    return _share(c[..., FOUND], c[..., WRONG])
+
+
+def _quiet(c: Array) -> Array:
+    return _share(c[..., QUIET], c[..., CLEAN])
+
+
+def _first_error_f1(c: Array) -> Array:
+    found, quiet = _found(c), _quiet(c)
+    both = found + quiet
+    harmonic = _share(2 * found * quiet, both)
+    harmonic[both == 0] = 0.0
+    return harmonic
+
+
+STATISTICS = {
+    "step_f1": _step_f1,
+    "step_f1_right": _f1_right,
+    "step_f1_wrong": _f1_wrong,
+    "first_error_f1": _first_error_f1,
+    "first_error_found": _found,
+    "no_false_alarm": _quiet,
+}
