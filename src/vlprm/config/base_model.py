@@ -1,0 +1,36 @@
+"""Settings of the mini base models: architecture, data, schedule."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from vlprm.config.block import Block
+from vlprm.config.matrix import MatrixSpec
+
+
+class TowerConfig(Block):
+    """Width, depth and heads of one transformer."""
+
+    width: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    mlp: int = Field(gt=0)
+
+
+class BaseModelConfig(Block):
+    """A small Qwen2.5-VL trained from a seed on generated puzzles."""
+
+    text: TowerConfig
+    key_value_heads: int = Field(gt=0)
+    vision: TowerConfig
+    puzzles: MatrixSpec
+    user_prompt: str
+    puzzle_seed: int
+    n_puzzles: int = Field(gt=0, description="distinct training puzzles")
+    n_held_out: int = Field(gt=0, description="unseen puzzles of the closing evaluation")
+    seed: int = Field(description="of initial weights and batch order")
+    batch: int = Field(gt=0)
+    steps: int = Field(gt=0)
+    cycle_steps: int = Field(gt=0, description="length of the one-cycle schedule, cut at steps")
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)

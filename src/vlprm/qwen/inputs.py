@@ -1,0 +1,126 @@
+"""Inputs of a Qwen2.5-VL checkpoint: chat text, token ids, image patches.
+
+Uses the checkpoint's own tokenizer and the real (slow) image processor, which needs no
+torchvision; images are resized once, here, within the bounds of the configuration.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import Qwen2TokenizerFast, Qwen2VLImageProcessor
+
+from vlprm.errors import UserError
+from vlprm.prm.format import IMAGE_END, IMAGE_PAD, IMAGE_START, TURN_END, TURN_START
+from vlprm.prm.resize import image_tokens, smart_resize
+from vlprm.records import ImageRef, Message
+
+KEPT_IMAGES = 4096
+
+
+class Images(Protocol):
+    """Where images come from (``io.images.ImageStore``)."""
+
+    def open(self, ref: ImageRef) -> Image.Image:
+        """The image as RGB."""
+        ...
+
+
+class PixelBounds(Protocol):
+    """Bounds of the resize, in pixels."""
+
+    @property
+    def min(self) -> int: ...
+    @property
+    def max(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """Processed images: patches (n, 1176) and grids (images, 3) in patches (t, h, w)."""
+
+    pixel_values: Tensor
+    grid_thw: Tensor
+
+
+class QwenInputs:
+    """Tokenizer and image processor of one checkpoint."""
+
+    def __init__(self, model_dir: Path, store: Images, pixels: PixelBounds) -> None:
+        try:
+            self.tokenizer = Qwen2TokenizerFast.from_pretrained(model_dir, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"no Qwen tokenizer ({error})", where=str(model_dir), cure="complete the checkpoint"
+            ) from error
+        self._processor = Qwen2VLImageProcessor(do_resize=False, patch_size=14, merge_size=2)
+        self._store, self._pixels = store, pixels
+        self._patches: OrderedDict[str, Patches] = OrderedDict()
+        self.image_pad = self.token_id(IMAGE_PAD)
+        self.turn_end = self.token_id(TURN_END)
+
+    def token_id(self, token: str) -> int:
+        """Id of a token the vocabulary must have.
+
+        Raises UserError when it is not one token.
+        """
+        ids = self.tokenizer.encode(token, add_special_tokens=False)
+        if len(ids) != 1:
+            raise UserError(
+                f"{token!r} is not one token of this tokenizer", cure="use a Qwen tokenizer"
+            )
+        return int(ids[0])
+
+    def ids(self, text: str) -> list[int]:
+        """Token ids of a text, special tokens recognised."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def size(self, ref: ImageRef) -> tuple[int, int]:
+        """Width and height after the one resize."""
+        return smart_resize(ref.width, ref.height, self._pixels.min, self._pixels.max)
+
+    def image_tokens(self, ref: ImageRef) -> int:
+        """Visual tokens of an image."""
+        return image_tokens(*self.size(ref))
+
+    def chat(self, messages: Sequence[Message], prefix: str) -> str:
+        """ChatML text with the assistant turn opened and ``prefix`` already in it."""
+        parts = []
+        for message in messages:
+            images = "".join(
+                f"{IMAGE_START}{IMAGE_PAD * self.image_tokens(ref)}{IMAGE_END}"
+                for ref in message.images
+            )
+            parts.append(f"{TURN_START}{message.role}\n{images}{message.text}{TURN_END}\n")
+        return "".join([*parts, f"{TURN_START}assistant\n", prefix])
+
+    def patches(self, refs: Sequence[ImageRef]) -> Patches | None:
+        """Patches of images in order; None without images."""
+        if not refs:
+            return None
+        found = [self._one(ref) for ref in refs]
+        return Patches(
+            torch.cat([item.pixel_values for item in found]),
+            torch.cat([item.grid_thw for item in found]),
+        )
+
+    def _one(self, ref: ImageRef) -> Patches:
+        known = self._patches.get(ref.sha256)
+        if known is None:
+            image = self._store.open(ref)
+            size = self.size(ref)
+            if image.size != size:
+                image = image.resize(size, Image.Resampling.BICUBIC)
+            out = self._processor(images=[image], return_tensors="pt")
+            known = Patches(out["pixel_values"], out["image_grid_thw"])
+            self._patches[ref.sha256] = known
+            if len(self._patches) > KEPT_IMAGES:
+                self._patches.popitem(last=False)
+        return known

@@ -1,0 +1,180 @@
+"""Training the mini base models from a seed: policy and PRM base of the mini experiment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast
+
+from vlprm import prompts
+from vlprm.config.base_model import BaseModelConfig
+from vlprm.config.matrix import MatrixSpec
+from vlprm.prm.format import render_turns
+from vlprm.qwen.model import batch_vision, set_threads
+from vlprm.sources.matrix import make_puzzle
+from vlprm.sources.matrix_text import question, solution
+from vlprm.training.base_architecture import build_model, save_processor
+from vlprm.training.base_data import PuzzleSet, patchify, puzzle_set
+from vlprm.training.tokenizer import build_tokenizer
+
+log = logging.getLogger(__name__)
+_VOCABULARY_PUZZLES = 2000
+_HELD_OUT_SEED = 1
+"""Added to the puzzle seed: held-out puzzles are other puzzles."""
+
+
+def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None) -> dict[str, int]:
+    """Train one base model and write its checkpoint, ``recipe.json`` and figures.
+
+    Weights are stored in bfloat16. Returns counts for the stage's closing line.
+    """
+    set_threads()
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU; no effect on a CPU
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # puzzles are made by forked workers
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    scratch = out_dir / ".training"
+    shutil.rmtree(scratch, ignore_errors=True)
+    tokenizer = build_tokenizer(_vocabulary_texts(config), scratch)
+    started = time.monotonic()
+    data = puzzle_set(
+        config.puzzles, config.puzzle_seed, config.n_puzzles, config.user_prompt, tokenizer
+    ).to(where)
+    log.info("base: %d puzzles in %.0f s", config.n_puzzles, time.monotonic() - started)
+    model = build_model(config, tokenizer).to(where)
+    batch_vision(model)
+    loss = _train(model, data, config)
+    model = model.to(torch.bfloat16)
+    save_processor(scratch)
+    model.save_pretrained(scratch)
+    scores = _evaluate(model.float(), config, tokenizer, where)
+    recipe = {
+        "config": config.model_dump(mode="json"),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "final_loss": round(loss, 4),
+        "held_out": scores,
+        "versions": {name: version(name) for name in ("torch", "transformers")},
+        "hardware": torch.cuda.get_device_name() if where == "cuda" else platform.machine(),
+        "sha256": {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(scratch.iterdir())
+        },
+    }
+    (scratch / "recipe.json").write_text(json.dumps(recipe, indent=1, sort_keys=True) + "\n")
+    for file in sorted(scratch.iterdir(), key=lambda file: file.name == "model.safetensors"):
+        file.replace(out_dir / file.name)
+    scratch.rmdir()
+    log.info("base: %s", json.dumps(scores))
+    return {"puzzles": config.n_puzzles, "steps": config.steps, "parameters": recipe["parameters"]}  # type: ignore[dict-item]
+
+
+def _vocabulary_texts(config: BaseModelConfig) -> list[str]:
+    """Solutions and the chat around them, as policy and PRM will see them."""
+    puzzles = [
+        make_puzzle(config.puzzles, config.puzzle_seed, index)
+        for index in range(_VOCABULARY_PUZZLES)
+    ]
+    solutions = [solution(puzzle) for puzzle in puzzles]
+    asked = prompts.render(config.user_prompt, question=question(puzzles[0]))
+    system = prompts.render("prm_system_mini_v1")
+    chat = [f"user\n{asked}", "assistant\n", f"system\n{system}", *render_turns(asked, ["x"])]
+    return solutions + chat * 100
+
+
+def _positions(model: Qwen2_5_VLForConditionalGeneration, data: PuzzleSet) -> torch.Tensor:
+    """M-RoPE positions (3, 1, length): prompts are equal, so one row serves all."""
+    _, grid = patchify(data.images[:1])
+    row = data.tokens[:1]
+    positions, _ = model.model.get_rope_index(row, grid, None, None, torch.ones_like(row))
+    out: torch.Tensor = positions
+    return out
+
+
+def _train(
+    model: Qwen2_5_VLForConditionalGeneration, data: PuzzleSet, config: BaseModelConfig
+) -> float:
+    model.train()
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=config.learning_rate, total_steps=config.cycle_steps, pct_start=0.1
+    )
+    order = torch.Generator().manual_seed(config.seed)
+    positions = _positions(model, data)
+    started, loss, rows = time.monotonic(), torch.zeros(()), torch.empty(0, dtype=torch.long)
+    for step in range(config.steps):
+        if len(rows) < config.batch:
+            rows = torch.randperm(len(data.tokens), generator=order)
+        chosen, rows = rows[: config.batch].to(data.tokens.device), rows[config.batch :]
+        patches, grid = patchify(data.images[chosen])
+        out: Any = model(
+            input_ids=data.tokens[chosen],
+            labels=data.labels[chosen],
+            pixel_values=patches,
+            image_grid_thw=grid,
+            position_ids=positions.expand(3, len(chosen), -1),
+            use_cache=False,
+        )
+        loss = out.loss
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 99:
+            taken = time.monotonic() - started
+            log.info("base: step %d, loss %.4f, %.0f s", step + 1, loss.item(), taken)
+    return float(loss.detach())
+
+
+@torch.inference_mode()
+def _evaluate(
+    model: Qwen2_5_VLForConditionalGeneration,
+    config: BaseModelConfig,
+    tokenizer: Qwen2TokenizerFast,
+    device: str,
+) -> dict[str, float]:
+    """Share of right answers on held-out puzzles: greedy and sampled, seen and unseen pairs."""
+    model.eval()
+    splits: dict[str, MatrixSpec] = {"seen": config.puzzles.model_copy(update={"split": "seen"})}
+    if config.puzzles.holdout:
+        splits["unseen"] = config.puzzles.model_copy(update={"split": "unseen"})
+    vision = [t for t in tokenizer.all_special_ids if t not in (tokenizer.eos_token_id,)]
+    scores: dict[str, float] = {}
+    for split, spec in splits.items():
+        seed = config.puzzle_seed + _HELD_OUT_SEED
+        data = puzzle_set(spec, seed, config.n_held_out, config.user_prompt, tokenizer).to(device)
+        patches, grid = patchify(data.images)
+        for temperature in (0.0, 1.0, 1.3, 1.6):
+            torch.manual_seed(config.seed)
+            sampled: dict[str, Any] = (
+                {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+                if temperature
+                else {"do_sample": False}
+            )
+            out = model.generate(
+                input_ids=data.tokens[:, : data.prompt],
+                attention_mask=torch.ones_like(data.tokens[:, : data.prompt]),
+                pixel_values=patches,
+                image_grid_thw=grid,
+                max_new_tokens=64,
+                suppress_tokens=vision,
+                **sampled,
+            )
+            texts = tokenizer.batch_decode(out[:, data.prompt :], skip_special_tokens=True)
+            right = [
+                text.endswith(rf"\boxed{{{answer}}}")
+                for text, answer in zip(texts, data.answers, strict=True)
+            ]
+            scores[f"{split}_T{temperature}"] = round(sum(right) / len(right), 4)
+    return scores
