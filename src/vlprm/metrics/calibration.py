@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
@@ -9,17 +10,23 @@ import numpy as np
 import polars as pl
 
 from vlprm.metrics.step_f1 import Judged
-from vlprm.records import Metric
+from vlprm.records import Metric, Record
 
-SCHEMA = {
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-    "mean_plus": pl.Float64,
-    "share_right": pl.Float64,
-    "share_low": pl.Float64,
-    "share_high": pl.Float64,
-}
+
+class CalibrationBin(Record):
+    """Steps of one bin of p(+) and how many of them are right; nulls where there are none."""
+
+    benchmark: str
+    policy: str
+    prm: str
+    low: float
+    high: float
+    n: int
+    mean_plus: float | None
+    share_right: float | None
+    share_low: float | None
+    """Wilson interval of the share."""
+    share_high: float | None
 
 
 def known_steps(judged: Sequence[Judged]) -> tuple[list[float], list[bool]]:
@@ -33,31 +40,39 @@ def known_steps(judged: Sequence[Judged]) -> tuple[list[float], list[bool]]:
     return plus, right
 
 
-def calibration_bins(judged: Sequence[Judged], bins: int, confidence: float) -> pl.DataFrame:
-    """Equal-width bins of p(+) with the share of right steps and its Wilson interval.
-
-    Columns ``low, high`` (edges), ``n``, ``mean_plus``, ``share_right``, ``share_low``,
-    ``share_high``; empty bins have n 0 and nulls.
-    """
+def calibration_bins(
+    benchmark: str,
+    policy: str,
+    prm: str,
+    judged: Sequence[Judged],
+    *,
+    bins: int,
+    confidence: float,
+) -> list[CalibrationBin]:
+    """Equal-width bins of p(+) with the share of right steps and its Wilson interval."""
     plus, right = map(np.asarray, known_steps(judged))
-    edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip((plus * bins).astype(int), 0, bins - 1) if plus.size else np.array([], int)
-    rows: list[dict[str, float | int | None]] = []
+    found = []
     for index in range(bins):
         here = place == index
-        row: dict[str, float | int | None] = dict.fromkeys(SCHEMA)
-        row |= {"low": float(edges[index]), "high": float(edges[index + 1]), "n": int(here.sum())}
-        if here.any():
-            hits = int(right[here].sum())
-            low, high = wilson(hits, int(here.sum()), confidence)
-            row |= {
-                "mean_plus": round(float(plus[here].mean()), 10),
-                "share_right": hits / int(here.sum()),
-                "share_low": round(low, 10),
-                "share_high": round(high, 10),
-            }
-        rows.append(row)
-    return pl.DataFrame(rows, schema=SCHEMA)
+        n = int(here.sum())
+        hits = int(right[here].sum()) if n else 0
+        low, high = wilson(hits, n, confidence) if n else (None, None)
+        found.append(
+            CalibrationBin(
+                benchmark=benchmark,
+                policy=policy,
+                prm=prm,
+                low=index / bins,
+                high=(index + 1) / bins,
+                n=n,
+                mean_plus=round(float(plus[here].mean()), 10) if n else None,
+                share_right=hits / n if n else None,
+                share_low=low,
+                share_high=high,
+            )
+        )
+    return found
 
 
 def wilson(hits: int, n: int, confidence: float) -> tuple[float, float]:
@@ -66,16 +81,17 @@ def wilson(hits: int, n: int, confidence: float) -> tuple[float, float]:
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return round(max(centre - half, 0.0), 10), round(min(centre + half, 1.0), 10)
 
 
-def calibration_error(bins: pl.DataFrame) -> float | None:
+def calibration_error(bins: Sequence[CalibrationBin]) -> float | None:
     """Expected calibration error: mean distance of share and p(+), weighed by steps."""
-    full = bins.filter(pl.col("n") > 0)
-    if full.is_empty():
-        return None
-    gap = (full["share_right"] - full["mean_plus"]).abs() * full["n"]
-    return round(float(gap.sum()) / float(full["n"].sum()), 10)
+    gaps = [
+        abs(item.share_right - item.mean_plus) * item.n
+        for item in bins
+        if item.share_right is not None and item.mean_plus is not None
+    ]
+    return round(math.fsum(gaps) / sum(item.n for item in bins), 10) if gaps else None
 
 
 def auroc(judged: Sequence[Judged]) -> float | None:
@@ -91,11 +107,11 @@ def auroc(judged: Sequence[Judged]) -> float | None:
 
 
 def calibration_metrics(
-    benchmark: str, policy: str, prm: str, judged: Sequence[Judged], *, n_unjudged: int, bins: int
+    bins: Sequence[CalibrationBin], judged: Sequence[Judged], *, n_unjudged: int
 ) -> list[Metric]:
-    """``calibration_error`` and ``auroc`` as metrics (point values)."""
-    table = calibration_bins(judged, bins, 0.95)
-    values = {"calibration_error": calibration_error(table), "auroc": auroc(judged)}
+    """``calibration_error`` and ``auroc`` of one policy and PRM as metrics (point values)."""
+    values = {"calibration_error": calibration_error(bins), "auroc": auroc(judged)}
+    benchmark, policy, prm = bins[0].benchmark, bins[0].policy, bins[0].prm
     return [
         Metric(
             benchmark=benchmark,

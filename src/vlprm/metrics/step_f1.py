@@ -10,6 +10,7 @@ alarm (ProcessBench's measure).
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +19,11 @@ import numpy as np
 from vlprm.config.evaluation import MetricsConfig
 from vlprm.metrics.accuracy import sample_of
 from vlprm.metrics.intervals import Array, statistic_interval
-from vlprm.records import Metric, StepScore, Verdict
+from vlprm.records import Metric, Record, StepScore, Verdict
 
 STRATEGY = "verdicts"
 HALF = 0.5
+NO_ERROR = -1
 GRID = tuple(i / 50 for i in range(1, 50))
 # columns of the counts: steps truth/predicted, then solutions
 RIGHT_KEPT, RIGHT_FLAGGED, WRONG_KEPT, WRONG_FLAGGED, WRONG, FOUND, CLEAN, QUIET = range(8)
@@ -108,17 +110,34 @@ def step_metrics(
     return found
 
 
-def confusion(judged: Sequence[Judged], threshold: float = HALF) -> dict[tuple[int, int], int]:
-    """(true first error, first step below the threshold) to a count; -1: no wrong step."""
-    table: dict[tuple[int, int], int] = {}
-    for item in judged:
-        said = first_error(item.plus, threshold)
-        key = (
-            -1 if item.first_error is None else item.first_error,
-            -1 if said is None else said,
+class ConfusionCell(Record):
+    """Solutions by true first error and the first step the PRM flags; -1: no wrong step."""
+
+    benchmark: str
+    policy: str
+    prm: str
+    truth: int
+    said: int
+    count: int
+
+
+def confusion(
+    benchmark: str, policy: str, prm: str, judged: Sequence[Judged], threshold: float = HALF
+) -> list[ConfusionCell]:
+    """First-error confusion at one threshold; only cells that occur."""
+    table = Counter((item.first_error, first_error(item.plus, threshold)) for item in judged)
+    cells = [
+        ConfusionCell(
+            benchmark=benchmark,
+            policy=policy,
+            prm=prm,
+            truth=NO_ERROR if truth is None else truth,
+            said=NO_ERROR if said is None else said,
+            count=count,
         )
-        table[key] = table.get(key, 0) + 1
-    return dict(sorted(table.items()))
+        for (truth, said), count in table.items()
+    ]
+    return sorted(cells, key=lambda cell: (cell.truth, cell.said))
 
 
 def _half(rollout_id: str) -> int:

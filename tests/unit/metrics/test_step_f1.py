@@ -7,9 +7,11 @@ import pytest
 
 from vlprm.config.evaluation import MetricsConfig
 from vlprm.metrics.calibration import (
+    CalibrationBin,
     auroc,
     calibration_bins,
     calibration_error,
+    calibration_metrics,
     known_steps,
     wilson,
 )
@@ -100,22 +102,33 @@ def test_join_leaves_out_what_cannot_be_used() -> None:
 def test_first_error_and_confusion() -> None:
     assert first_error((0.9, 0.5, 0.4), 0.5) == 2  # p(+) equal to the threshold is a +
     assert first_error((0.9,), 0.5) is None
-    assert confusion(JUDGED) == {(-1, -1): 1, (-1, 1): 1, (1, 0): 1, (1, 1): 1}
+    cells = confusion("m", "p", "x", JUDGED)
+    assert [(c.truth, c.said, c.count) for c in cells] == [
+        (-1, -1, 1),
+        (-1, 1, 1),
+        (1, 0, 1),
+        (1, 1, 1),
+    ]
+
+
+def bins(judged: list[Judged], count: int = 4) -> list[CalibrationBin]:
+    return calibration_bins("m", "p", "x", judged, bins=count, confidence=0.95)
 
 
 def test_calibration() -> None:
     plus, right = known_steps(JUDGED)
     assert (len(plus), sum(right)) == (8, 6)
-    table = calibration_bins(JUDGED, 4, 0.95)
-    assert table["n"].to_list() == [1, 2, 0, 5]
-    assert table["share_right"].to_list() == [0.0, 1.0, None, 0.8]
-    assert calibration_error(table) == pytest.approx(
-        (0.2 * 1 + (1 - 0.35) * 2 + (0.88 - 0.8) * 5) / 8
-    )
+    table = bins(JUDGED)
+    assert [item.n for item in table] == [1, 2, 0, 5]
+    assert [item.share_right for item in table] == [0.0, 1.0, None, 0.8]
+    error = (0.2 * 1 + (1 - 0.35) * 2 + (0.88 - 0.8) * 5) / 8
+    assert calibration_error(table) == pytest.approx(error)
     # right .9 .4 .9 .8 .9 .3 against wrong .2 .9
     assert auroc(JUDGED) == pytest.approx((6 + 1.5) / 12)
     assert auroc(JUDGED[2:]) is None
-    assert calibration_error(calibration_bins([], 4, 0.95)) is None
+    assert calibration_error(bins([])) is None
+    values = {m.name: m.value for m in calibration_metrics(table, JUDGED, n_unjudged=0)}
+    assert values == {"calibration_error": pytest.approx(error), "auroc": pytest.approx(0.625)}
 
 
 def test_perfectly_calibrated_scores_have_no_error() -> None:
@@ -125,7 +138,7 @@ def test_perfectly_calibrated_scores_have_no_error() -> None:
         Judged(f"{i}#0", (float(p),), None if generator.random() < p else 0)
         for i, p in enumerate(plus)
     ]
-    error = calibration_error(calibration_bins(judged, 10, 0.95))
+    error = calibration_error(bins(judged, 10))
     assert error is not None and error < 0.02
 
 
@@ -163,7 +176,7 @@ def test_label_statistics() -> None:
         label("c", 0, 1),
         label("c", 1, 0),
     ]
-    (row,) = label_statistics("s", [solution(n) for n in "abcd"], labels).to_dicts()
+    row = label_statistics("s", [solution(n) for n in "abcd"], labels).model_dump()
     assert row == {
         "source": "s",
         "rollouts": 4,
