@@ -58,7 +58,7 @@ def accuracy_metrics(
     for size in sorted({*n, *(row[3] for row in picked)}):
         rows[None, ORACLE, None, size] = np.array([pass_at_k(m, c, size) for m, c in passed])
     rows |= picked
-    for (prm, size), (rollouts, grades) in sorted((guided or {}).items()):
+    for (prm, size), (rollouts, grades) in (guided or {}).items():
         rows[prm, GUIDED, None, size] = _searched(sample_ids, rollouts, grades)
     return _metrics(benchmark, policy, rows, config)
 
@@ -121,6 +121,7 @@ def _picked(
         },
         schema={"rollout_id": pl.String, "correct": pl.Boolean},
     ).with_columns(known=True)
+    prms = {prm: at for at, prm in enumerate(frame["prm"].unique(maintain_order=True))}
     frame = frame.join(known, on="rollout_id", how="left")
     lost = frame.filter(pl.col("known").is_null())
     if not lost.is_empty():
@@ -141,7 +142,9 @@ def _picked(
         values[where] = part["right"].to_numpy() / np.where(graded > 0, graded, np.nan)
         prm, strategy, aggregation, size = row
         found[prm, strategy, aggregation, size] = values
-    return dict(sorted(found.items(), key=_order))
+    # PRMs keep the order of the selections; groups come in any order
+    order = sorted(found, key=lambda row: (prms[row[0]], row[1], row[2] or "", row[3]))
+    return {row: found[row] for row in order}
 
 
 def _frame(selections: Iterable[Selection]) -> pl.DataFrame:
@@ -150,11 +153,6 @@ def _frame(selections: Iterable[Selection]) -> pl.DataFrame:
         {name: [getattr(item, name) for item in rows] for name in Selection.model_fields},
         schema_overrides={"prm": pl.String, "aggregation": pl.String},
     )
-
-
-def _order(item: tuple[Row, Array]) -> tuple[str, str, str, int]:
-    prm, strategy, aggregation, size = item[0]
-    return prm or "", strategy, aggregation or "", size
 
 
 def _searched(

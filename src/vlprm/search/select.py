@@ -107,7 +107,7 @@ def _select_one(question: Candidates, context: _Context) -> Iterator[Selection]:
         for n in config.n
     }
     for strategy in config.strategies:
-        for prm in sorted(context.scores) if strategy in WITH_PRM else [None]:
+        for prm in context.scores if strategy in WITH_PRM else [None]:
             for name in _aggregations(strategy, config):
                 pick = _picker(strategy, name, prm, question, context)
                 for n, rows in drawn.items():
