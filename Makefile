@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --quiet
+PIP := $(PY) -m pip --disable-pip-version-check -qq
 RESULTS := results/mini
 # Held fixed because they could reach the bytes of a result, or the network: hash order, the
 # plot backend, tokenizer threads, model hubs. Compute threads: Snakemake hands each job its own.
