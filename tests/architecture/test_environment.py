@@ -1,0 +1,100 @@
+"""Pins, locks and texts: one version of everything, hashes everywhere, no machine in sight."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.architecture.tree import ROOT, normalised, pins, project_texts
+
+LOCKS = {"cpu.in": "cpu.lock", "test.in": "test.lock"}
+# written in two parts, so that this file does not hold what it forbids
+HOSTS = ["pypi" + ".org", "pythonhosted" + ".org", "pkg" + ".dev", "download.pytorch" + ".org"]
+PLACES = ["/wo" + "rk/", "/ro" + "ot/", "/opt/" + "wheels", "/ho" + "me/", ".py" + "env"]
+
+
+@pytest.mark.parametrize("lock", LOCKS.values())
+def test_every_locked_package_carries_hashes(lock: str) -> None:
+    text = (ROOT / "envs" / lock).read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(blocks) > 20
+    for block in blocks:
+        head = block.split("\n", 1)[0]
+        assert re.match(r"^[a-z0-9._-]+==\S+", head), head
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), head
+
+
+@pytest.mark.parametrize("asked", LOCKS)
+def test_lock_follows_what_is_asked(asked: str) -> None:
+    locked = pins(LOCKS[asked])
+    stale = {name: want for name, want in pins(asked).items() if locked.get(name) != want}
+    assert not stale, f"envs/{LOCKS[asked]} is older than envs/{asked}: run `make lock`"
+
+
+def test_locks_agree() -> None:
+    cpu, test = pins("cpu.lock"), pins("test.lock")
+    assert {name: cpu[name] for name in cpu.keys() & test.keys()} == {
+        name: test[name] for name in cpu.keys() & test.keys()
+    }
+
+
+def test_torch_is_installed_beside_the_lock_and_nothing_more_comes_with_it() -> None:
+    assert pins("torch-cpu.txt") == {"torch": "2.13.0"}
+    locked = pins("cpu.lock")
+    assert not [name for name in locked if name == "torch" or name.startswith("nvidia")]
+    needs = ["filelock", "fsspec", "jinja2", "networkx", "setuptools", "sympy", "typing-extensions"]
+    assert set(needs) <= set(locked)
+
+
+def test_paper_pins() -> None:
+    """What upstream's README says matters for its figures."""
+    inference, train, cpu = pins("inference.in"), pins("train.in"), pins("cpu.in")
+    assert inference["vllm"] == "0.10.1.1"
+    for environment in (inference, train):
+        assert environment["transformers"] == cpu["transformers"] == "4.55.2"
+        assert environment["flash-attn"] == "2.8.0.post2"
+        assert environment["torch"] == "2.7.1"
+    assert "deepspeed" in train
+
+
+def test_shared_pins_agree_between_environments() -> None:
+    cpu = pins("cpu.in")
+    for name in ("inference.in", "train.in"):
+        differing = {k: v for k, v in pins(name).items() if cpu.get(k, v) != v}
+        assert not differing, f"envs/{name} against envs/cpu.in: {differing}"
+
+
+def test_readme_names_the_pins_that_are_in_force() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pinned = pins("cpu.lock") | pins("torch-cpu.txt") | {"vllm": pins("inference.in")["vllm"]}
+    for project in ("torch", "transformers", "snakemake"):
+        assert f"{project} {pinned[project]}" in readme
+    for name, version in re.findall(r"`([A-Za-z][\w.-]*)==([\w.]+)`", readme):
+        assert pinned.get(normalised(name)) == version, f"README says {name}=={version}"
+
+
+def test_this_interpreter_runs_the_pins() -> None:
+    import importlib.metadata as metadata
+
+    assert sys.version_info[:2] in ((3, 11), (3, 12))
+    for project in ("transformers", "snakemake", "pydantic", "pyarrow", "polars", "numpy"):
+        assert metadata.version(project) == pins("cpu.lock")[project]
+    assert metadata.version("torch").split("+")[0] == pins("torch-cpu.txt")["torch"]
+
+
+def test_image_table() -> None:
+    table = yaml.safe_load((ROOT / "containers" / "images.yaml").read_text(encoding="utf-8"))
+    assert set(table["images"]) == {"cpu", "inference", "train"}
+    for image in table["images"].values():
+        assert (ROOT / image["environment"]).is_file()
+        assert image["reference"].startswith("docker://")
+
+
+@pytest.mark.parametrize("path", project_texts(), ids=str)
+def test_texts_name_no_registry_and_no_machine(path: Path) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    found = [word for word in HOSTS + PLACES if word in text]
+    assert not found, f"{path} names {found}"
