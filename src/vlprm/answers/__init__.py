@@ -1,0 +1,1 @@
+"""Final answers: taken from a solution, compared with gold, grouped for voting."""

@@ -1,0 +1,140 @@
+"""Symbolic comparison of formulas, in a worker process that is killed at a wall-clock limit.
+
+Math-Verify may hang or exhaust memory on a hostile formula, and its own time limits need
+signals; so it runs apart (``symbolic_worker``), and a comparison that does not come back is
+None.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+import selectors
+import subprocess
+import sys
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+from vlprm.answers.normal import unwrapped
+
+SECONDS = 10.0
+"""Wall-clock limit of one comparison."""
+START_SECONDS = 120.0
+"""Limit of starting the worker (importing the algebra system on a busy machine)."""
+
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_FUNCTIONS = re.compile(r"(?i)\b(?:arc)?(?:sin|cos|tan|cot|sec|csc|log|ln|exp|max|min|sqrt|pi)\b")
+_QUANTITY = re.compile(
+    r"[-+]?[\d.,]+(?:[a-zA-Z]{2,}|[AFJKLNVWghlms])(?:\^\{?-?\d\}?)?(?:/[a-zA-Z]+(?:\^\{?\d\}?)?)?"
+)
+"""A number and a unit; one letter counts if it is a unit's symbol (``3x`` is a formula)."""
+
+
+class _TimedOutError(Exception):
+    """The worker gave no line in time, or ended."""
+
+
+class _Worker:
+    """The child process and its line protocol: one JSON request, one JSON reply."""
+
+    def __init__(self) -> None:
+        source = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "vlprm.answers.symbolic_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        )
+        if self._line(START_SECONDS) != "ready":
+            self.kill()
+            raise _TimedOutError
+
+    def ask(self, gold: str, answer: str, seconds: float) -> dict[str, object]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps([gold, answer]).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise _TimedOutError from error
+        reply = json.loads(self._line(seconds))
+        assert isinstance(reply, dict)
+        return reply
+
+    def _line(self, seconds: float) -> str:
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            if not selector.select(seconds):
+                raise _TimedOutError
+        line = self._process.stdout.readline()
+        if not line:
+            raise _TimedOutError
+        return line.decode().strip()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+_worker: _Worker | None = None
+_lock = threading.Lock()
+
+
+def form(text: str) -> str:
+    """A formula without wrapping, blank space and size commands: what is compared as written."""
+    text = re.sub(r"\\(?:left|right|displaystyle|,|!|;|:|quad)(?![A-Za-z])", "", unwrapped(text))
+    text = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text).rstrip(".")
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def is_wording(text: str) -> bool:
+    """Words, labels (``AB``) or a number with a unit: things symbolic maths must not see."""
+    bare = _FUNCTIONS.sub("", _COMMAND.sub(" ", unwrapped(text)))
+    joined = re.sub(r"\s+", "", bare)
+    if len(joined) > 1 and joined.isalpha() and "\\" not in unwrapped(text):
+        return True
+    if _QUANTITY.fullmatch(re.sub(r"\s+", "", unwrapped(text))):
+        return True
+    return re.search(r"[A-Za-z]{3,}", bare) is not None
+
+
+def verify(gold: str, answer: str, *, seconds: float = SECONDS) -> tuple[bool | None, str | None]:
+    """``(equal, reason)``; None when gold is no formula, time ran out or the worker died."""
+    try:
+        return _verify(gold, answer, seconds)
+    except _TimedOutError:
+        return None, f"symbolic comparison did not come back within {seconds:g} s"
+
+
+@lru_cache(maxsize=65536)
+def _verify(gold: str, answer: str, seconds: float) -> tuple[bool | None, str | None]:
+    """Cached; what raises (a comparison that did not come back) is not."""
+    global _worker
+    with _lock:
+        try:
+            if _worker is None:
+                _worker = _Worker()
+            reply = _worker.ask(gold, answer, seconds)
+        except _TimedOutError:
+            _close()
+            raise
+    equal, reason = reply["equal"], reply["reason"]
+    return (None if equal is None else bool(equal)), (None if reason is None else str(reason))
+
+
+def _close() -> None:
+    global _worker
+    if _worker is not None:
+        _worker.kill()
+    _worker = None
+
+
+atexit.register(_close)
