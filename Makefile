@@ -35,7 +35,7 @@ demo: $(VENV)/.cpu  ## the mini experiment through the whole workflow, on a lapt
 test: lint  ## linters, then every test
 	$(PY) -m pytest
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test  ## ruff, mypy, import contracts, snakefmt
 	ruff check .
 	ruff format --check --quiet .
 	mypy
