@@ -16,6 +16,8 @@ VALUE_TOKENS = ("+", "-")
 """Answer tokens of label 1 and label 0 (ids 10 and 12 of the Qwen tokenizer)."""
 
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
+ANSWER_HEADER = f"{TURN_START}assistant\n"
+"""Opens an assistant turn; the score is read at its last token."""
 IMAGE_START, IMAGE_PAD, IMAGE_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
 
 _CONTROL = re.compile(r"<\|(\w+)\|>")
@@ -53,34 +55,35 @@ def chat_text(
     images = "".join(f"{IMAGE_START}{IMAGE_PAD * count}{IMAGE_END}" for count in image_tokens)
     parts = [f"{TURN_START}system\n{_plain(system)}{TURN_END}\n"] if system else []
     for turn, answer in zip(turns, answers, strict=True):
-        parts.append(f"{TURN_START}user\n{images}{_plain(turn)}{TURN_END}\n{TURN_START}assistant\n")
+        parts.append(f"{TURN_START}user\n{images}{_plain(turn)}{TURN_END}\n{ANSWER_HEADER}")
         if answer is not None:
             parts.append(f"{answer}{TURN_END}\n")
         images = ""
     return "".join(parts)
 
 
-def answer_positions(token_ids: Sequence[int], start_id: int, end_id: int) -> list[int]:
-    """Positions of the answer tokens in a tokenised ``chat_text``, one an answered turn.
+def readout_positions(
+    token_ids: Sequence[int], answer_header: Sequence[int], turn_end: int
+) -> list[int]:
+    """Where each turn's score is read in a tokenised ``chat_text``: the answer is predicted there.
 
-    ``start_id`` and ``end_id`` are the ids of ``<|im_start|>`` and ``<|im_end|>``. The score of a
-    turn is read one position earlier. Found by turn structure, so a ``+`` or ``-`` in a question
-    or step is never taken for an answer (upstream defect: HF/sft_qwen.py:301-312). An open last
-    turn has no answer; its read-out position is the last token.
+    ``answer_header`` are the ids of ``ANSWER_HEADER``, ``turn_end`` the id of ``TURN_END``. One
+    position a turn, the last token of the header; the answer token, if the turn has one, follows.
+    Found by turn structure, so a ``+`` or ``-`` in a question or step is never taken for an
+    answer (upstream defect: HF/sft_qwen.py:301-312).
 
-    Raises ValueError when an assistant turn holds anything but one token before its end.
+    Raises ValueError when an answered turn holds anything but one token.
     """
-    starts = [i for i, token in enumerate(token_ids) if token == start_id]
-    ends = [i for i, token in enumerate(token_ids) if token == end_id]
-    opened = len(starts) - len(ends)
-    if opened not in (0, 1):
-        raise ValueError(f"{len(starts)} turns begin, {len(ends)} end")
-    first = 2 if len(starts) % 2 else 1
-    positions = []
-    for index in range(first, len(ends), 2):
-        header = token_ids[starts[index - 2 + opened * 0] :] if False else None
-        del header
-        positions.append(ends[index] - 1)
+    ids, header = list(token_ids), list(answer_header)
+    positions = [
+        start + len(header) - 1
+        for start, token in enumerate(ids)
+        if token == header[0] and ids[start : start + len(header)] == header
+    ]
+    for position in positions:
+        opened = position == len(ids) - 1
+        if not opened and ids[position + 2 : position + 3] != [turn_end]:
+            raise ValueError(f"the answer after token {position} is not a single token")
     return positions
 
 
