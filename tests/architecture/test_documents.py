@@ -9,9 +9,9 @@ import tomllib
 
 import pytest
 import yaml
-from tests.architecture.tree import PACKAGE, ROOT, project_files
 
 import vlprm
+from tests.architecture.tree import PACKAGE, ROOT, project_files
 from vlprm import records
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.architecture.tree import ROOT, normalised, pins, project_texts
 
 LOCKS = {"cpu.in": "cpu.lock", "test.in": "test.lock"}

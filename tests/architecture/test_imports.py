@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.architecture.tree import PACKAGE, ROOT, imported_roots, normalised, pins, python_files
 
 HEAVY = ("torch", "transformers", "vllm", "deepspeed", "accelerate")

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from tests.architecture.tree import ROOT, parsed, project_files, python_files
 
 FILE_LINES, FUNCTION_LINES, SNAKEFILE_LINES = 300, 80, 80

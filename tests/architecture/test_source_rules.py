@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from tests.architecture.tree import PACKAGE, ROOT, imported_roots, parsed, python_files
 
 SOURCES = python_files("src")

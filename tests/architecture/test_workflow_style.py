@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.architecture.tree import ROOT, project_files
 
+from tests.architecture.tree import ROOT, project_files
 from vlprm.stages import VERSIONS
 
 RULES = [path for path in project_files() if path.suffix == ".smk"]
