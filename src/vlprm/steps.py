@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from vlprm.records import Section, Step
@@ -65,7 +66,7 @@ def pieces(text: str, steps: Sequence[Step]) -> tuple[str, ...]:
     Joined, the pieces are the text.
     """
     ends = [0, *(step.end for step in steps), len(text)]
-    return tuple(text[start:end] for start, end in zip(ends, ends[1:], strict=False))
+    return tuple(text[start:end] for start, end in pairwise(ends))
 
 
 def prefixes(text: str, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -96,6 +97,11 @@ def tagged(steps: Sequence[Step]) -> str:
     return "\n\n".join(
         "\n".join([headers[section], *blocks]) for section, blocks in body.items() if blocks
     )
+
+
+def shown_to_judge(text: str, steps: Sequence[Step]) -> str:
+    """The solution with numbered step tags: as written if it has them, else rebuilt."""
+    return text if "<step_1>" in text else tagged(steps)
 
 
 def _blank_lines(text: str) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from vlprm.answers.normal import number, plain, unwrapped
 
@@ -54,5 +55,5 @@ def _split(text: str) -> list[str]:
     if ";" in marks:
         cuts = [at for at, mark in zip(cuts, marks, strict=True) if mark == ";"]
     edges = [-1, *cuts, len(text)]
-    items = [text[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+    items = [text[a + 1 : b] for a, b in pairwise(edges)]
     return [item for item in items if item.strip()]

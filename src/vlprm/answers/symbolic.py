@@ -84,10 +84,6 @@ class _Worker:
                 stream.close()
 
 
-_worker: _Worker | None = None
-_lock = threading.Lock()
-
-
 def form(text: str) -> str:
     """A formula without wrapping, blank space and size commands: what is compared as written."""
     text = re.sub(r"\\(?:left|right|displaystyle|,|!|;|:|quad)(?![A-Za-z])", "", unwrapped(text))
@@ -106,6 +102,33 @@ def is_wording(text: str) -> bool:
     return re.search(r"[A-Za-z]{3,}", bare) is not None
 
 
+class _Comparer:
+    """Owns the one worker of this process; starts it when first asked, and again after a kill."""
+
+    def __init__(self) -> None:
+        self._worker: _Worker | None = None
+        self._lock = threading.Lock()
+
+    def compare(self, gold: str, answer: str, seconds: float) -> dict[str, object]:
+        with self._lock:
+            try:
+                if self._worker is None:
+                    self._worker = _Worker()
+                return self._worker.ask(gold, answer, seconds)
+            except _TimedOutError:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
+        self._worker = None
+
+
+_comparer = _Comparer()
+atexit.register(_comparer.close)
+
+
 def verify(gold: str, answer: str, *, seconds: float = SECONDS) -> tuple[bool | None, str | None]:
     """``(equal, reason)``; None when gold is no formula, time ran out or the worker died."""
     try:
@@ -116,25 +139,7 @@ def verify(gold: str, answer: str, *, seconds: float = SECONDS) -> tuple[bool | 
 
 @lru_cache(maxsize=65536)
 def _verify(gold: str, answer: str, seconds: float) -> tuple[bool | None, str | None]:
-    """Cached; what raises (a comparison that did not come back) is not."""
-    global _worker
-    with _lock:
-        try:
-            if _worker is None:
-                _worker = _Worker()
-            reply = _worker.ask(gold, answer, seconds)
-        except _TimedOutError:
-            _close()
-            raise
+    """Cached; a comparison that did not come back raises and is not."""
+    reply = _comparer.compare(gold, answer, seconds)
     equal, reason = reply["equal"], reply["reason"]
     return (None if equal is None else bool(equal)), (None if reason is None else str(reason))
-
-
-def _close() -> None:
-    global _worker
-    if _worker is not None:
-        _worker.kill()
-    _worker = None
-
-
-atexit.register(_close)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, UndefinedError
+from jinja2 import Environment, StrictUndefined, meta
 
 from vlprm.errors import UserError
 
@@ -26,12 +26,18 @@ def _source(name: str) -> str:
 def render(name: str, **values: str) -> str:
     """The prompt with its slots filled; the file's last line end is not part of it.
 
-    Raises UserError for an unknown prompt or a slot without a value.
+    Values are put in as they are, never read as templates themselves. Raises UserError for an
+    unknown prompt, a slot without a value, or a value without a slot (a question that never
+    reaches the model is a wrong prompt, not a harmless one).
     """
-    try:
-        return _ENVIRONMENT.from_string(_source(name).removesuffix("\n")).render(**values)
-    except UndefinedError as error:
-        raise UserError(f"prompt {name!r}: {error.message}", cure="pass the missing value") from error
+    source = _source(name).removesuffix("\n")
+    slots = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+    if slots != set(values):
+        raise UserError(
+            f"prompt {name!r} has the slots {sorted(slots)}, got values for {sorted(values)}",
+            cure="name a prompt that is made for this use",
+        )
+    return _ENVIRONMENT.from_string(source).render(**values)
 
 
 def sha256(name: str) -> str:

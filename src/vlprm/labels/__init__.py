@@ -1,0 +1,1 @@
+"""From continuations and verdicts to step labels and training conversations."""

@@ -1,0 +1,75 @@
+"""Labelled rollouts to training conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlprm.config.labels import ExamplesConfig
+from vlprm.records import PRMExample, Rollout, Sample, StepLabel
+from vlprm.seeds import seed_for
+
+
+def build_example(
+    sample: Sample,
+    rollout: Rollout,
+    labels: Sequence[StepLabel],
+    turns: Sequence[str],
+    system: str,
+) -> PRMExample | None:
+    """The conversation of one rollout: one user turn a labelled step, cut after the last label.
+
+    ``turns`` are those of the whole solution, from ``prm.format.render_turns``. None when no
+    step carries a label.
+
+    Raises ValueError when labels do not cover steps 0..m-1 of this rollout, or turns and steps
+    differ in number.
+    """
+    ordered = sorted(labels, key=lambda item: item.step_index)
+    if rollout.sample_id != sample.id or any(item.rollout_id != rollout.id for item in ordered):
+        raise ValueError(f"{rollout.id}: sample or labels belong to another rollout")
+    if [item.step_index for item in ordered] != list(range(len(ordered))):
+        raise ValueError(f"{rollout.id}: labels must cover the first steps without a gap")
+    if len(turns) != len(rollout.steps) or len(ordered) > len(turns):
+        raise ValueError(
+            f"{rollout.id}: {len(turns)} turns, {len(rollout.steps)} steps, {len(ordered)} labels"
+        )
+    values = tuple(item.label for item in ordered)
+    if all(value is None for value in values):
+        return None
+    return PRMExample(
+        rollout_id=rollout.id,
+        images=sample.images,
+        system=system,
+        turns=tuple(turns[: len(values)]),
+        labels=values,
+    )
+
+
+def balance(
+    examples: Sequence[PRMExample], config: ExamplesConfig, seed: int
+) -> tuple[list[PRMExample], list[PRMExample]]:
+    """``(kept, surplus)``, both in the order given.
+
+    ``outcome`` keeps as many conversations with an error as without. Who stays is drawn per
+    record (its smallest seeds), so neither order nor shards of the examples matter.
+    """
+    kept = {item.rollout_id for item in examples}
+    if config.balance == "outcome":
+        wrong = [item for item in examples if 0 in item.labels]
+        right = [item for item in examples if 0 not in item.labels]
+        size = min(len(wrong), len(right))
+        if config.max_examples is not None:
+            size = min(size, config.max_examples // 2)
+        kept = _drawn(wrong, size, seed) | _drawn(right, size, seed)
+    elif config.max_examples is not None:
+        kept = _drawn(examples, config.max_examples, seed)
+    return (
+        [item for item in examples if item.rollout_id in kept],
+        [item for item in examples if item.rollout_id not in kept],
+    )
+
+
+def _drawn(examples: Sequence[PRMExample], n: int, seed: int) -> set[str]:
+    """Ids of ``n`` examples: those whose own seeds are smallest."""
+    ids = sorted((item.rollout_id for item in examples), key=lambda i: seed_for(seed, "balance", i))
+    return set(ids[:n])
