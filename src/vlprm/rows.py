@@ -28,15 +28,16 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises UserError for a missing file, a malformed line, a line that is not an object, or a
     file without any.
     """
-    number = 0
+    number, found = 0, False
     with _open(path) as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
+                    found = True
                     yield number, _object(line, f"{path}:{number}")
         except UnicodeDecodeError as error:
             raise _not_text(path, number + 1) from error
-    if number == 0:
+    if not found:
         raise empty(path)
 
 
