@@ -32,5 +32,7 @@ class BaseModelConfig(Block):
     batch: int = Field(gt=0)
     steps: int = Field(gt=0)
     cycle_steps: int = Field(gt=0, description="length of the one-cycle schedule, cut at steps")
+    warmup: float = Field(gt=0, lt=1, description="rising share of the cycle")
     learning_rate: float = Field(gt=0)
+    initial_std: float = Field(gt=0, description="of the random weights")
     weight_decay: float = Field(ge=0)

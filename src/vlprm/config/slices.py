@@ -132,15 +132,19 @@ class MetricsSlice(Block):
     benchmark: str
     policies: tuple[str, ...]
     prms: tuple[str, ...]
+    n: tuple[int, ...]
+    guided_n: int
     metrics: MetricsConfig
 
 
 class TablesSlice(Block):
     """Tables and figures."""
 
-    run: str
+    sources: tuple[tuple[str, int], ...]
+    """Sources and their number of shards."""
     tables: TablesConfig
     facts: dict[str, str]
+    """What every table states: interval, draws, judge, versions."""
 
 
 class BaseSlice(Block):
@@ -231,4 +235,35 @@ def search(config: Config, policy: str, prm: str) -> SearchSlice:
         prm_system_prompt=reward.system_prompt,
         prm_engine=engine(config, reward.base),
         guided=config.evaluation.guided,
+    )
+
+
+def metrics(config: Config, benchmark: str) -> MetricsSlice:
+    """The slice of the metrics of one benchmark."""
+    return MetricsSlice(
+        benchmark=benchmark,
+        policies=config.evaluation.policies,
+        prms=config.evaluation.prms,
+        n=config.evaluation.ranking.n,
+        guided_n=config.evaluation.guided.n,
+        metrics=config.metrics,
+    )
+
+
+def tables(config: Config, shards: dict[str, int]) -> TablesSlice:
+    """The slice of tables and figures; ``shards``: their number for each source."""
+    measured = config.metrics
+    ranking = config.evaluation.ranking
+    return TablesSlice(
+        sources=tuple((name, shards[name]) for name in config.sources),
+        tables=config.tables,
+        facts={
+            "run": config.run,
+            "interval": (
+                f"{100 * measured.confidence:g} % bootstrap over questions,"
+                f" {measured.resamples} resamples"
+            ),
+            "candidates": f"{ranking.candidates} a question, {ranking.draws} draws of each n below",
+            "judge": config.labels.judge.name,
+        },
     )

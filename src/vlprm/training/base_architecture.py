@@ -17,9 +17,6 @@ from transformers import (
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.prm.resize import FACTOR
 
-INITIAL_STD = 0.05
-
-
 def build_model(
     config: BaseModelConfig, tokenizer: Qwen2TokenizerFast
 ) -> Qwen2_5_VLForConditionalGeneration:
@@ -41,7 +38,7 @@ def build_model(
         "rms_norm_eps": 1e-6,
         "hidden_act": "silu",
         "tie_word_embeddings": True,
-        "initializer_range": INITIAL_STD,
+        "initializer_range": config.initial_std,
         "bos_token_id": ids["<|endoftext|>"],
         "eos_token_id": ids["<|im_end|>"],
         "pad_token_id": ids["<|endoftext|>"],
@@ -66,7 +63,7 @@ def build_model(
         "in_chans": 3,
         "tokens_per_second": 2,
         "hidden_act": "silu",
-        "initializer_range": INITIAL_STD,
+        "initializer_range": config.initial_std,
     }
     settings |= {
         "image_token_id": ids["<|image_pad|>"],

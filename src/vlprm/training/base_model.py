@@ -103,11 +103,10 @@ def _train(
     model: Qwen2_5_VLForConditionalGeneration, data: PuzzleSet, config: BaseModelConfig
 ) -> float:
     model.train()
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
+    rate = config.learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=config.learning_rate, total_steps=config.cycle_steps, pct_start=0.1
+        optimizer, max_lr=rate, total_steps=config.cycle_steps, pct_start=config.warmup
     )
     order = torch.Generator().manual_seed(config.seed)
     positions = _positions(model, data)
@@ -119,6 +118,9 @@ def _train(
         patches, grid = patchify(data.images[chosen])
         out: Any = model(
             input_ids=data.tokens[chosen],
+            # without a mask transformers 4.55.2 takes the repeated positions of image tokens for
+            # packed sequences and hides the image from the text
+            attention_mask=torch.ones_like(data.tokens[chosen]),
             labels=data.labels[chosen],
             pixel_values=patches,
             image_grid_thw=grid,
@@ -155,7 +157,7 @@ def _evaluate(
         seed = config.puzzle_seed + _HELD_OUT_SEED
         data = puzzle_set(spec, seed, config.n_held_out, config.user_prompt, tokenizer).to(device)
         patches, grid = patchify(data.images)
-        for temperature in (0.0, 1.0, 1.3, 1.6):
+        for temperature in (0.0, 1.0, 1.3, 1.6, 2.0):
             torch.manual_seed(config.seed)
             sampled: dict[str, Any] = (
                 {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}

@@ -1,0 +1,101 @@
+"""Step-guided search: the PRM picks every step; writes rollouts and scores like its siblings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlprm import prompts
+from vlprm.benchmarks import question_text
+from vlprm.config.slices import SearchSlice
+from vlprm.engines import load_policy, load_scorer
+from vlprm.io import tables
+from vlprm.io.images import ImageStore
+from vlprm.io.manifest import recorded, sha256_of
+from vlprm.prm.aggregate import AGGREGATIONS
+from vlprm.prm.format import render_turns
+from vlprm.progress import chunks, track
+from vlprm.prompts import sha256_of_all
+from vlprm.protocols import Completion
+from vlprm.records import Message, Rollout, Sample, StepScore
+from vlprm.rollouts import policy_messages, steps_or_none, to_rollout
+from vlprm.search.guided import GuidedResult, guided_search
+from vlprm.stages import VERSIONS
+
+QUESTIONS_A_BATCH = 256
+
+
+class Rendering:
+    """How questions and solutions are shown to policy and PRM (``search.guided.Rendering``)."""
+
+    def __init__(self, config: SearchSlice) -> None:
+        self._policy = config.policy
+
+    def messages(self, sample: Sample) -> tuple[Message, ...]:
+        """The chat the policy answers."""
+        return policy_messages(
+            sample,
+            question_text(sample),
+            system_prompt=self._policy.system_prompt,
+            user_prompt=self._policy.user_prompt,
+        )
+
+    def turns(self, sample: Sample, text: str) -> tuple[str, ...] | None:
+        """The PRM's user turns for a solution so far."""
+        steps = [step.text for step in steps_or_none(text, self._policy.layout)]
+        asked = prompts.render(self._policy.user_prompt, question=question_text(sample))
+        return render_turns(asked, steps) if steps else None
+
+    def rollout(self, sample: Sample, completion: Completion, *, seed: int) -> Rollout:
+        """A whole solution as a record."""
+        return to_rollout(sample, 0, completion, seed=seed, layout=self._policy.layout)
+
+
+def run(
+    config: SearchSlice,
+    samples: Path,
+    images: Path,
+    policy: Path,
+    prm: Path,
+    rollouts: Path,
+    scores: Path,
+) -> None:
+    """Search every question of a shard."""
+    rank_by = config.guided.rank_by
+    with recorded(
+        "search",
+        VERSIONS["search"],
+        config.model_dump(mode="json"),
+        inputs=[samples, images, policy, prm],
+        outputs=[rollouts, scores],
+        models={
+            config.policy_engine.name: sha256_of(policy),
+            config.prm_name: sha256_of(prm),
+        },
+        prompts=sha256_of_all(
+            config.policy.system_prompt, config.policy.user_prompt, config.prm_system_prompt
+        ),
+    ) as counts:
+        store = ImageStore(images)
+        engine = load_policy(config.policy_engine.model, policy.parent, store)
+        scorer = load_scorer(config.prm_engine.model, prm.parent, store)
+        found: list[GuidedResult] = []
+        for batch in track(chunks(tables.read(samples, Sample), QUESTIONS_A_BATCH), "search"):
+            found += guided_search(
+                batch,
+                engine,
+                scorer,
+                Rendering(config),
+                config.guided,
+                sampling=config.policy.sampling,
+                system=prompts.render(config.prm_system_prompt),
+                value=AGGREGATIONS["last" if rank_by == "p_plus" else rank_by],
+                seed=config.seed,
+                key=(config.policy_name, config.prm_name),
+            )
+        tables.write([item.rollout for item in found], rollouts, Rollout)
+        tables.write([score for item in found for score in item.scores], scores, StepScore)
+        counts["questions"] = len(found)
+        counts["unfinished"] = sum(item.rollout.finish_reason != "stop" for item in found)
+        counts["policy_samples"] = sum(item.policy_samples for item in found)
+        counts["sampled_tokens"] = sum(item.sampled_tokens for item in found)
+        counts["prm_calls"] = sum(item.prm_calls for item in found)

@@ -1,0 +1,67 @@
+"""Tables: the strategies as CSV, Markdown and LaTeX, step metrics, label statistics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from vlprm.config.slices import TablesSlice
+from vlprm.io import tables
+from vlprm.io.atomic import write_text
+from vlprm.io.manifest import recorded
+from vlprm.metrics.label_statistics import LabelStatistics, label_statistics
+from vlprm.records import Metric, Rollout, StepLabel
+from vlprm.stages import VERSIONS
+from vlprm.tables.latex import strategies_tex
+from vlprm.tables.markdown import label_page, step_page, strategies_page
+from vlprm.tables.strategies import strategy_frame, to_csv
+
+
+def run(
+    config: TablesSlice,
+    metrics: list[Path],
+    steps: list[Path],
+    rollouts: list[Path],
+    labels: list[Path],
+    out_dir: Path,
+) -> None:
+    """Read metrics and labels, write every table into ``out_dir``.
+
+    ``rollouts`` and ``labels``: the shards of the sources in the order of ``config.sources``.
+    """
+    outputs = [
+        out_dir / name
+        for name in ("strategies.csv", "strategies.md", "strategies.tex", "steps.md", "labels.md",
+                     "labels.parquet")
+    ]  # fmt: skip
+    csv, page, tex, step_table, label_table, statistics = outputs
+    with recorded(
+        "tables",
+        VERSIONS["tables"],
+        config.model_dump(mode="json"),
+        inputs=[*metrics, *steps, *rollouts, *labels],
+        outputs=outputs,
+    ) as counts:
+        found = tables.read_many(metrics, Metric)
+        by_source: list[LabelStatistics] = []
+        first = 0
+        for source, shards in config.sources:
+            part = slice(first, first + shards)
+            first += shards
+            by_source.append(
+                label_statistics(
+                    source,
+                    tables.read_many(rollouts[part], Rollout),
+                    tables.read_many(labels[part], StepLabel),
+                )
+            )
+        write_text(csv, to_csv(strategy_frame(found)))
+        write_text(page, strategies_page(found, config.facts))
+        write_text(tex, strategies_tex(found, config.facts))
+        write_text(step_table, step_page(tables.read_many(steps, Metric), config.facts))
+        frame = pl.DataFrame([item.model_dump() for item in by_source])
+        write_text(label_table, label_page(frame, config.facts))
+        tables.write(by_source, statistics, LabelStatistics)
+        counts["rows"] = strategy_frame(found).height
+        counts["tables"] = len(outputs)

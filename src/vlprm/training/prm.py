@@ -1,0 +1,158 @@
+"""PRM training over ``transformers.Trainer``: logits only where a label stands."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from vlprm.config.models import ModelConfig
+from vlprm.config.training import PRMTrainingConfig
+from vlprm.errors import UserError
+from vlprm.prm.format import VALUE_TOKENS
+from vlprm.qwen.inputs import Images, QwenInputs
+from vlprm.qwen.model import load_model
+from vlprm.records import PRMExample
+from vlprm.training.collator import IGNORED, Conversation, PRMCollator
+
+log = logging.getLogger(__name__)
+_COPIED = (
+    "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json",
+    "special_tokens_map.json", "chat_template.jinja", "preprocessor_config.json",
+    "video_preprocessor_config.json",
+)  # fmt: skip
+
+
+class _Conversations(Dataset[dict[str, Any]]):
+    def __init__(self, rows: Sequence[Conversation]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self._rows[index]
+        return {"conversation": row, "input_ids": row.ids}
+
+
+class _PRMTrainer(Trainer):
+    """Full-vocabulary cross entropy (as published), computed at label positions alone."""
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Any:
+        del return_outputs
+        labels = inputs.pop("labels")
+        bare = self.accelerator.unwrap_model(model)
+        hidden = bare.model(**inputs, use_cache=False).last_hidden_state
+        chosen = labels != IGNORED
+        logits = bare.lm_head(hidden[chosen]).float()
+        total = cross_entropy(logits, labels[chosen], reduction="sum")
+        count = num_items_in_batch if num_items_in_batch is not None else chosen.sum()
+        return total / count
+
+
+class _Lines(TrainerCallback):
+    """Training progress as log lines."""
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        del args, control
+        if logs and "loss" in logs:
+            log.info("train: step %d of %d, loss %.4f", state.global_step, state.max_steps, logs["loss"])
+
+
+def train_prm(
+    config: PRMTrainingConfig,
+    base: ModelConfig,
+    base_dir: Path,
+    examples: Sequence[PRMExample],
+    store: Images,
+    out_dir: Path,
+) -> dict[str, int]:
+    """Train one PRM from ``base_dir`` and write its checkpoint into ``out_dir``.
+
+    ``model.safetensors`` is moved into place last. Returns counts. Raises UserError without
+    examples.
+    """
+    if not examples:
+        raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
+    torch.use_deterministic_algorithms(True, warn_only=base.gpus > 0)
+    device = "cuda" if base.gpus else "cpu"
+    inputs = QwenInputs(base_dir, store, base.pixels)
+    collate = PRMCollator(inputs, config.label_positions)
+    rows = [collate.conversation(example) for example in examples]
+    model = load_model(base_dir, dtype=base.dtype, device=device)
+    model.model.visual.requires_grad_(config.tune_vision)
+    scratch = out_dir / ".training"
+    shutil.rmtree(scratch, ignore_errors=True)
+    trainer = _PRMTrainer(
+        model=model,
+        args=_arguments(config, scratch, device),
+        train_dataset=_Conversations(rows),
+        data_collator=collate,
+        callbacks=[_Lines()],
+    )
+    trainer.model_accepts_loss_kwargs = True
+    outcome = trainer.train()
+    log.info("train: mean loss %.4f", outcome.training_loss)
+    model.save_pretrained(scratch)
+    for name in _COPIED:
+        if (base_dir / name).exists():
+            shutil.copyfile(base_dir / name, scratch / name)
+    files = [file for file in scratch.iterdir() if file.is_file()]
+    for file in sorted(files, key=lambda file: file.name == "model.safetensors"):
+        file.chmod(0o644)
+        file.replace(out_dir / file.name)
+    shutil.rmtree(scratch)
+    plus = inputs.token_id(VALUE_TOKENS[0])
+    targets = [token for row in rows for _, token in row.targets]
+    return {
+        "conversations": len(rows),
+        "targets": len(targets),
+        "plus": sum(token == plus for token in targets),
+        "steps": int(outcome.global_step),
+    }
+
+
+def _arguments(config: PRMTrainingConfig, scratch: Path, device: str) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(scratch),
+        per_device_train_batch_size=config.micro_batch,
+        gradient_accumulation_steps=config.accumulation,
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.schedule,
+        warmup_ratio=config.warmup_ratio,
+        weight_decay=config.weight_decay,
+        adam_beta1=config.betas[0],
+        adam_beta2=config.betas[1],
+        max_grad_norm=config.max_grad_norm,
+        seed=config.seed,
+        data_seed=config.seed,
+        group_by_length=True,
+        gradient_checkpointing=config.gradient_checkpointing,
+        deepspeed=config.deepspeed,
+        use_cpu=device == "cpu",
+        bf16=False,
+        save_strategy="no",
+        eval_strategy="no",
+        report_to=[],
+        logging_steps=10,
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+    )

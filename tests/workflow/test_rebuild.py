@@ -1,0 +1,76 @@
+"""Partial rebuilds, read off Snakemake's own job list: each change reruns exactly its part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.workflow.runs import ROOT, Workdir, nano
+
+AFTER_SELECT = {"select", "metrics", "tables", "figures"}
+AFTER_LABEL = {
+    "label", "examples", "train", "score", "search", "grade_guided", "step_metrics",
+    *AFTER_SELECT,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def done(nano_run: Workdir) -> Workdir:
+    return nano_run
+
+
+def test_nothing_changed_reruns_nothing(done: Workdir) -> None:
+    assert done.planned(nano()) == {}
+
+
+def test_an_aggregation_added(done: Workdir) -> None:
+    config = nano()
+    config["evaluation"]["ranking"]["aggregations"].append("max")
+    assert set(done.planned(config)) == AFTER_SELECT
+
+
+def test_label_rule_changed(done: Workdir) -> None:
+    config = nano()
+    config["labels"]["rule"]["name"] = "monte_carlo"
+    jobs = set(done.planned(config))
+    assert jobs == AFTER_LABEL
+    assert not jobs & {"rollout", "estimate", "judge"}
+
+
+def test_learning_rate_changed(done: Workdir) -> None:
+    config = nano()
+    name = next(iter(config["training"]))
+    config["training"][name]["learning_rate"] *= 2
+    assert set(done.planned(config)) == AFTER_LABEL - {"label", "examples"}
+
+
+def test_one_scorer_version(done: Workdir) -> None:
+    config = nano()
+    config["benchmarks"]["matrix"]["scorer_version"] += 1
+    jobs = done.planned(config)
+    assert set(jobs) == {"grade", "grade_guided", "metrics", "tables", "figures"}
+    for rule in ("grade", "grade_guided", "metrics"):
+        assert all("/matrix" in path for path in jobs[rule]), jobs[rule]
+        assert not any("matrix-unseen" in path for path in jobs[rule]), jobs[rule]
+
+
+def test_one_question_added_to_a_source(done: Workdir) -> None:
+    config = nano()
+    data = config["sources"]["matrix-train"]["data"]
+    last = f"{(data['n'] - 1) // data['shard_size']:03d}"
+    data["n"] += 1
+    assert data["n"] % data["shard_size"] != 1, "the added question must not open a new shard"
+    jobs = done.planned(config)
+    for rule in ("prepare", "rollout", "estimate", "judge", "label"):
+        assert all(f"matrix-train/{last}." in path for path in jobs[rule]), jobs[rule]
+    assert set(jobs) == AFTER_LABEL | {"prepare", "rollout", "estimate", "judge"}
+
+
+def test_readme_comments_and_profile_resources(done: Workdir) -> None:
+    (done.path / "README.md").write_text("another text\n")
+    config: dict[str, Any] = nano()
+    assert done.planned(config) == {}
+    printed = done.run(config, "--dry-run", "--default-resources", "mem_mb=4321").stdout
+    assert "Nothing to be done" in printed
+    assert (ROOT / "README.md").exists()
