@@ -35,9 +35,15 @@ def test_no_steps_is_an_error() -> None:
         render_turns("q", [])
 
 
-@pytest.mark.parametrize(("turns", "answers"), [
-    (["a"], []), (["a", "b"], [None, "+"]), (["a"], ["yes"]), (["a"], [""]),
-])
+@pytest.mark.parametrize(
+    ("turns", "answers"),
+    [
+        (["a"], []),
+        (["a", "b"], [None, "+"]),
+        (["a"], ["yes"]),
+        (["a"], [""]),
+    ],
+)
 def test_bad_answers(turns: list[str], answers: list[str | None]) -> None:
     with pytest.raises(ValueError, match="answers"):
         chat_text("", turns, answers, [])
@@ -55,8 +61,26 @@ HEADER = [START, ASSISTANT, NL]
 
 
 def test_positions_follow_turns_not_value_tokens() -> None:
-    ids = [START, 9, NL, PLUS, MINUS, END, NL, *HEADER, PLUS, END, NL,
-           START, 9, NL, MINUS, END, NL, *HEADER]
+    ids = [
+        START,
+        9,
+        NL,
+        PLUS,
+        MINUS,
+        END,
+        NL,
+        *HEADER,
+        PLUS,
+        END,
+        NL,
+        START,
+        9,
+        NL,
+        MINUS,
+        END,
+        NL,
+        *HEADER,
+    ]
     assert readout_positions(ids, HEADER, END) == [9, 21]
     assert [ids[p] for p in (9, 21)] == [NL, NL]
     assert readout_positions([*ids, MINUS, END, NL], HEADER, END) == [9, 21]

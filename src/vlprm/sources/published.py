@@ -1,0 +1,265 @@
+"""Published rollouts, judge requests and judge results as records.
+
+The published rows carry no rollout id: rollouts are numbered within their question in the order
+of the file, and judge requests (whose ids match nothing) are joined to them by the solution
+text, once. Whatever cannot be used is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlprm.answers.extract import extract_answer
+from vlprm.records import Rollout, Sample, Step, StepEstimate
+from vlprm.sources.mmpr import CORPORA, answer_type_of
+from vlprm.sources.unusable import Unusable
+from vlprm.steps import StepParseError, split
+
+_QUESTION = re.compile(r"<question>\s*(.*?)\s*</question>", re.DOTALL)
+
+
+@dataclass(slots=True)
+class PublishedRollouts:
+    """Records of a rollout file."""
+
+    samples: list[Sample] = field(default_factory=list)
+    """Without images: the rows name files of another machine (see ``Judged.images``)."""
+    rollouts: list[Rollout] = field(default_factory=list)
+    """Token counts and seeds were not published and are 0."""
+    estimates: list[StepEstimate] = field(default_factory=list)
+    """Failed continuations were published as wrong ones, so ``n_failed`` is 0."""
+    unusable: list[Unusable] = field(default_factory=list)
+    by_solution: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    """Solution text to the ids of its rollouts and the prompts that asked for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A judge's raw reply to one rollout; ``labels.verdicts`` makes a verdict of it."""
+
+    rollout_id: str
+    judge: str
+    raw: str
+
+
+@dataclass(slots=True)
+class Judged:
+    """Replies of a results file, joined to rollouts."""
+
+    replies: list[Reply] = field(default_factory=list)
+    images: dict[str, bytes] = field(default_factory=dict)
+    """Encoded image by sample id: the requests carry what the rollout rows only name."""
+    unusable: list[Unusable] = field(default_factory=list)
+
+
+class _UnusableError(ValueError):
+    pass
+
+
+def read_rollouts(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], dataset: str, kind: str, where: str
+) -> PublishedRollouts:
+    """Rows ``(line, object)`` of a published rollout file; ``kind`` names the corpus.
+
+    Numbers count every row of a question, usable or not, so an id never depends on a parser.
+    """
+    found = PublishedRollouts()
+    samples: dict[str, Sample] = {}
+    counts: Counter[str] = Counter()
+    seen: dict[str, int] = {}
+    for line, row in rows:
+        try:
+            sample = _sample(row, dataset, kind)
+            number = counts[sample.id]
+            counts[sample.id] += 1
+            _add(found, samples, sample, f"{sample.id}#{number:03d}", row, (line, seen))
+        except _UnusableError as error:
+            found.unusable.append(Unusable(f"{where}:{line}", str(error)))
+    found.samples = list(samples.values())
+    return found
+
+
+def read_judged(
+    requests: Iterable[Mapping[str, Any]],
+    results: Iterable[Mapping[str, Any]],
+    published: PublishedRollouts,
+) -> Judged:
+    """Join judge results to rollouts through the requests that asked for them.
+
+    Listed as unusable: a request without a rollout, one that fits several rollouts, a second
+    request for a rollout or under an id already used, a request without a result, a result
+    without a request, and a rollout no request was made for.
+    """
+    found = Judged()
+    asked = _asked(requests, published, found)
+    answered: set[str] = set()
+    for result in results:
+        name = str(result.get("custom_id"))
+        raw = result.get("verification_response")
+        if name not in asked:
+            found.unusable.append(Unusable(f"result {name}", "no usable request with this id"))
+        elif name in answered:
+            found.unusable.append(Unusable(f"result {name}", "a second result for this id"))
+        else:
+            answered.add(name)
+            rollout_id, judge = asked[name]
+            found.replies.append(Reply(rollout_id, judge, raw if isinstance(raw, str) else ""))
+    for name in asked:
+        if name not in answered:
+            found.unusable.append(Unusable(f"request {name}", "no result"))
+    judged = {rollout_id for rollout_id, _ in asked.values()}
+    for rollout in published.rollouts:
+        if rollout.id not in judged:
+            found.unusable.append(Unusable(rollout.id, "never sent to the judge"))
+    return found
+
+
+def _sample(row: Mapping[str, Any], dataset: str, kind: str) -> Sample:
+    uid, prompt, answer = (row.get(name) for name in ("uid", "question", "answer"))
+    if not all(isinstance(value, str) and value.strip() for value in (uid, prompt, answer)):
+        raise _UnusableError("no 'uid', 'question' or 'answer'")
+    asked = _QUESTION.search(str(prompt))
+    if asked is None or not asked[1]:
+        raise _UnusableError("the prompt holds no <question>")
+    return Sample(
+        id=f"{dataset}/{uid}",
+        question=asked[1],
+        images=(),
+        answer=str(answer).strip(),
+        answer_type=answer_type_of(CORPORA[kind], str(answer).strip()),
+    )
+
+
+def _add(
+    found: PublishedRollouts,
+    samples: dict[str, Sample],
+    sample: Sample,
+    rollout_id: str,
+    row: Mapping[str, Any],
+    history: tuple[int, dict[str, int]],
+) -> None:
+    """Parse one row completely, then keep all of it or nothing."""
+    if samples.get(sample.id, sample) != sample:
+        raise _UnusableError(f"{sample.id}: question or answer differ from an earlier row")
+    text = row.get("response")
+    if not isinstance(text, str):
+        raise _UnusableError("no 'response'")
+    line, seen = history
+    earlier = seen.setdefault(repr((sample.id, text, row.get("steps_with_score"))), line)
+    if earlier != line:
+        raise _UnusableError(f"repeats line {earlier}")
+    try:
+        steps = split(text, "tagged")
+    except StepParseError as error:
+        raise _UnusableError(f"solution: {error.reason}") from error
+    estimates = _estimates(rollout_id, steps, row.get("steps_with_score"))
+    samples[sample.id] = sample
+    found.estimates += estimates
+    found.rollouts.append(
+        Rollout(
+            id=rollout_id,
+            sample_id=sample.id,
+            text=text,
+            steps=steps,
+            answer=extract_answer(text, sample),
+            finish_reason="stop",
+            prompt_tokens=0,
+            completion_tokens=0,
+            seed=0,
+        )
+    )
+    found.by_solution[text.strip()].append((rollout_id, str(row["question"]).strip()))
+
+
+def _estimates(rollout_id: str, steps: Sequence[Step], scores: object) -> list[StepEstimate]:
+    if not isinstance(scores, list) or not all(isinstance(item, Mapping) for item in scores):
+        raise _UnusableError("no 'steps_with_score'")
+    if [str(item.get("step")).strip() for item in scores] != [step.text for step in steps]:
+        raise _UnusableError("steps of 'steps_with_score' are not those of the solution")
+    found = []
+    for step, item in zip(steps, scores, strict=True):
+        correct, total = item.get("num_mc_correct"), item.get("num_mc_total")
+        if type(correct) is not int or type(total) is not int or not 0 <= correct <= total != 0:
+            raise _UnusableError(f"step {step.index}: {correct!r} of {total!r} continuations right")
+        score = item.get("score")
+        if not isinstance(score, int | float) or abs(score - correct / total) > 1e-6:
+            raise _UnusableError(f"step {step.index}: score {score!r} is not {correct}/{total}")
+        found.append(
+            StepEstimate(
+                rollout_id=rollout_id,
+                step_index=step.index,
+                n_correct=correct,
+                n_graded=total,
+                n_failed=0,
+            )
+        )
+    return found
+
+
+def _asked(
+    requests: Iterable[Mapping[str, Any]], published: PublishedRollouts, found: Judged
+) -> dict[str, tuple[str, str]]:
+    """Request id to ``(rollout id, judge)``; fills images and unusable requests."""
+    asked: dict[str, tuple[str, str]] = {}
+    taken: dict[str, str] = {}
+    for request in requests:
+        name = str(request.get("custom_id"))
+        try:
+            text, image = _content(request)
+            rollout_id = _rollout_of(text, published)
+            if name in asked:
+                raise _UnusableError("a second request under this id")
+            if rollout_id in taken:
+                raise _UnusableError(f"{rollout_id} was sent before, as {taken[rollout_id]}")
+        except _UnusableError as error:
+            found.unusable.append(Unusable(f"request {name}", str(error)))
+            continue
+        taken[rollout_id] = name
+        asked[name] = (rollout_id, str(request["body"].get("model")))
+        if image is not None:
+            found.images.setdefault(rollout_id.rpartition("#")[0], image)
+    return asked
+
+
+def _content(request: Mapping[str, Any]) -> tuple[str, bytes | None]:
+    """Text and decoded image of a request's one user message."""
+    try:
+        parts = request["body"]["messages"][0]["content"]
+        text = next(str(part["text"]) for part in parts if part["type"] == "text")
+        urls = [str(p["image_url"]["url"]) for p in parts if p["type"] == "image_url"]
+    except (KeyError, IndexError, TypeError, StopIteration) as error:
+        raise _UnusableError("not a chat request with text and image") from error
+    if not urls:
+        return text, None
+    try:
+        return text, base64.b64decode(urls[0].partition("base64,")[2], validate=True)
+    except binascii.Error as error:
+        raise _UnusableError("image is not base64") from error
+
+
+def _rollout_of(text: str, published: PublishedRollouts) -> str:
+    problem, solution = _second(text, "visual_reasoning_problem"), _second(text, "solution")
+    fitting = published.by_solution.get(solution, [])
+    if len(fitting) > 1:  # the same words may solve two questions
+        fitting = [item for item in fitting if item[1] == problem]
+    if len(fitting) != 1:
+        count = "no rollout has" if not fitting else f"{len(fitting)} rollouts have"
+        raise _UnusableError(f"{count} this solution")
+    return fitting[0][0]
+
+
+def _second(text: str, tag: str) -> str:
+    """From the tag's second opening (the first belongs to the template) to its last closing."""
+    opening, closing = f"<{tag}>", f"</{tag}>"
+    first = text.find(opening)
+    start = text.find(opening, first + 1) if first >= 0 else -1
+    end = text.rfind(closing)
+    if start < 0 or end < start:
+        raise _UnusableError(f"no {opening} after that of the template")
+    return text[start + len(opening) : end].strip()
