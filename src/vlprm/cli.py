@@ -25,7 +25,9 @@ app = typer.Typer(
 )
 B = TypeVar("B", bound=Block)
 
-ConfigArg = Annotated[str, typer.Option("--config", help="the stage's slice of the configuration (JSON)")]
+ConfigArg = Annotated[
+    str, typer.Option("--config", help="the stage's slice of the configuration (JSON)")
+]
 In = Annotated[Path, typer.Option(help="input file", show_default=False)]
 Out = Annotated[Path, typer.Option(help="output file, written atomically", show_default=False)]
 Many = Annotated[str, typer.Option(help="input files, separated by blanks", show_default=False)]
@@ -90,9 +92,7 @@ def estimate(
     """Monte-Carlo value of every step."""
     from vlprm.stages import estimate as stage
 
-    stage.run(
-        parse(slices.EstimateSlice, config), samples, images, rollouts, weights, estimates
-    )
+    stage.run(parse(slices.EstimateSlice, config), samples, images, rollouts, weights, estimates)
 
 
 @app.command()
@@ -110,9 +110,7 @@ def label(
     """Turn estimates and verdicts into step labels."""
     from vlprm.stages import label as stage
 
-    stage.run(
-        parse(slices.LabelSlice, config), rollouts, estimates, verdicts, labels, dropped
-    )
+    stage.run(parse(slices.LabelSlice, config), rollouts, estimates, verdicts, labels, dropped)
 
 
 @app.command()
@@ -181,9 +179,7 @@ def search(
     """Step-guided search of a policy by a PRM."""
     from vlprm.stages import search as stage
 
-    stage.run(
-        parse(slices.SearchSlice, config), samples, images, policy, prm, rollouts, scores
-    )
+    stage.run(parse(slices.SearchSlice, config), samples, images, policy, prm, rollouts, scores)
 
 
 @app.command()

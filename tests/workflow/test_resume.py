@@ -36,5 +36,7 @@ def test_killed_runs_end_with_the_same_bytes(nano_run: Workdir, tmp_path: Path) 
     other.run(nano())
     assert kills > 0
     leftovers = [path for path in other.path.rglob("*.tmp") if path.is_file()]
-    assert {k: v for k, v in other.digests().items() if not k.endswith(".tmp")} == nano_run.digests()
+    assert {
+        k: v for k, v in other.digests().items() if not k.endswith(".tmp")
+    } == nano_run.digests()
     assert all(path.name.startswith(".") for path in leftovers)

@@ -68,7 +68,9 @@ class PRMConfig(Block):
     """A process reward model: published weights, or one trained by the run."""
 
     source: Literal["build", "published"]
-    base: str = Field(description="the model it starts from (build), or the model it is (published)")
+    base: str = Field(
+        description="the model it starts from (build), or the model it is (published)"
+    )
     system_prompt: str
     training: str | None = Field(description="name of a training block; null when published")
 

@@ -11,8 +11,8 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from vlprm.config.run import Config
 from vlprm.config.data import DataConfig, MatrixData
+from vlprm.config.run import Config
 from vlprm.config.slices import GradeSlice, PrepareSlice
 
 

@@ -6,13 +6,13 @@ block leaves the rule alone, a change in its own reruns it. Parsing it back chec
 
 from __future__ import annotations
 
-from vlprm.config.run import Config
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.block import Block
 from vlprm.config.data import DataConfig
 from vlprm.config.evaluation import EvaluationConfig, GuidedConfig, MetricsConfig, TablesConfig
 from vlprm.config.labels import EstimateConfig, ExamplesConfig, JudgeConfig, LabelRule
-from vlprm.config.models import HubRef, ModelConfig, PolicyConfig
+from vlprm.config.models import ModelConfig, PolicyConfig
+from vlprm.config.run import Config
 from vlprm.config.training import PRMTrainingConfig
 
 

@@ -39,7 +39,9 @@ def draw(logits: Tensor, chance: Tensor, sampling: Sampling, seen: Tensor | None
         ordered, places = logits.sort(dim=-1, descending=True, stable=True)
         shares = ordered.softmax(dim=-1)
         outside = shares.cumsum(dim=-1) - shares >= sampling.top_p
-        logits = logits.masked_fill(torch.zeros_like(outside).scatter(-1, places, outside), -torch.inf)
+        logits = logits.masked_fill(
+            torch.zeros_like(outside).scatter(-1, places, outside), -torch.inf
+        )
     mass = logits.softmax(dim=-1).cumsum(dim=-1)
     wanted = chance.to(mass.device)[:, None] * mass[:, -1:]
     # the first token whose cumulated share exceeds the draw: it has a share of its own

@@ -66,7 +66,8 @@ class Decoder:
         if pixel_values is None:
             return embedded
         features = self.model.model.get_image_features(
-            pixel_values.to(self.device, self.head.weight.dtype), grid.to(self.device)  # type: ignore[union-attr]
+            pixel_values.to(self.device, self.head.weight.dtype),
+            grid.to(self.device),  # type: ignore[union-attr]
         )
         pads = ids == self.model.config.image_token_id
         return embedded.masked_scatter(pads.unsqueeze(-1), torch.cat(features).to(embedded.dtype))

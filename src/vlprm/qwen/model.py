@@ -82,9 +82,7 @@ def _tile_positions(one: Tensor, grid_thw: Tensor) -> Tensor:
     return one.repeat(len(grid_thw), 1)
 
 
-def _tile_windows(
-    one: tuple[Tensor, list[int]], grid_thw: Tensor
-) -> tuple[Tensor, list[int]]:
+def _tile_windows(one: tuple[Tensor, list[int]], grid_thw: Tensor) -> tuple[Tensor, list[int]]:
     index, bounds = one
     count = len(grid_thw)
     shifts = torch.arange(count, device=index.device)[:, None] * len(index)

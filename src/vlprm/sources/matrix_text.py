@@ -70,7 +70,9 @@ def first_error(truth: str, steps: Sequence[Step]) -> int | None:
     is not the true answer. A step that says nothing recognisable, or comes out of turn, is wrong.
     """
     known = json.loads(truth)
-    grids: dict[Attribute, list[list[int]]] = {n: known["grids"][n] for n in ORDER if n in known["grids"]}
+    grids: dict[Attribute, list[list[int]]] = {
+        n: known["grids"][n] for n in ORDER if n in known["grids"]
+    }
     expected = [*_rows(grids), *[None] * len(grids), known["answer"]]
     names = list(grids)
     for place, step in enumerate(steps):

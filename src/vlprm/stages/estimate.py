@@ -111,9 +111,7 @@ def _estimate(
     return estimate(rollout.id, step.index, checks, failed_as=config.estimates.failed_as)
 
 
-def _finished(
-    config: EstimateSlice, sample: Sample, rollout: Rollout, step: Step
-) -> StepEstimate:
+def _finished(config: EstimateSlice, sample: Sample, rollout: Rollout, step: Step) -> StepEstimate:
     """A prefix that holds the final answer has one outcome: nothing needs to be drawn."""
     answer = extract_answer(rollout.text[: step.end], sample)
     outcome = check(sample, answer, finish_reason=rollout.finish_reason)

@@ -52,9 +52,7 @@ def run(config: JudgeSlice, samples: Path, images: Path, rollouts: Path, verdict
 
 
 def _request(config: JudgeSlice, sample: Sample, rollout: Rollout) -> JudgeRequest:
-    text = prompts.render(
-        config.judge.prompt, problem=question_text(sample), solution=rollout.text
-    )
+    text = prompts.render(config.judge.prompt, problem=question_text(sample), solution=rollout.text)
     message = Message(role="user", text=text, images=sample.images)
     return JudgeRequest(id=rollout.id, sample=sample, steps=rollout.steps, messages=(message,))
 

@@ -40,7 +40,10 @@ def run(
         reasons: list[tuple[str, str]] = []
         for rollout in solutions:
             steps, reason = label_rollout(
-                rollout, values[rollout.id], said.get(rollout.id), config.rule,
+                rollout,
+                values[rollout.id],
+                said.get(rollout.id),
+                config.rule,
                 min_graded=config.min_graded,
             )
             found += steps

@@ -48,9 +48,7 @@ def run(
             requests = [_request(config, questions[i.sample_id], i, False) for i in stepwise]
             requests += [_request(config, questions[i.sample_id], i, True) for i in batch]
             logits = engine.score(requests)
-            for item, request, steps in zip(
-                [*stepwise, *batch], requests, logits, strict=True
-            ):
+            for item, request, steps in zip([*stepwise, *batch], requests, logits, strict=True):
                 whole = request.id.endswith("/whole")
                 found += [
                     StepScore(

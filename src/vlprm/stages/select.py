@@ -44,15 +44,11 @@ def run(
         ]
         shards = len(rollouts)
         by_prm = {
-            prm: group_scores(
-                tables.read_many(scores[i * shards : (i + 1) * shards], StepScore)
-            )
+            prm: group_scores(tables.read_many(scores[i * shards : (i + 1) * shards], StepScore))
             for i, prm in enumerate(config.prms)
         }
         judged = group_scores(tables.read_many(ranks, StepScore)) if ranks else None
-        found = select(
-            questions, by_prm, judged, AGGREGATIONS, config.ranking, seed=config.seed
-        )
+        found = select(questions, by_prm, judged, AGGREGATIONS, config.ranking, seed=config.seed)
         tables.write(found, selections, Selection)
         counts["questions"] = len(questions)
         counts["candidates"] = sum(len(item.rollouts) for item in questions)

@@ -48,9 +48,7 @@ def run(
                 )
                 missing = len(said) - len(judged)
                 name = (config.benchmark, policy, prm)
-                found += step_metrics(
-                    *name, ids, judged, n_unjudged=missing, config=config.metrics
-                )
+                found += step_metrics(*name, ids, judged, n_unjudged=missing, config=config.metrics)
                 own_bins = calibration_bins(
                     *name,
                     judged,

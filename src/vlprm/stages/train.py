@@ -13,9 +13,7 @@ from vlprm.stages import VERSIONS
 from vlprm.training import train_prm
 
 
-def run(
-    config: TrainSlice, examples: Path, images: list[Path], base: Path, weights: Path
-) -> None:
+def run(config: TrainSlice, examples: Path, images: list[Path], base: Path, weights: Path) -> None:
     """Train one PRM; its folder is complete when ``weights`` is there."""
     with recorded(
         "train",

@@ -17,6 +17,7 @@ from transformers import (
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.prm.resize import FACTOR
 
+
 def build_model(
     config: BaseModelConfig, tokenizer: Qwen2TokenizerFast
 ) -> Qwen2_5_VLForConditionalGeneration:

@@ -65,17 +65,12 @@ def puzzle_set(
         f"{TURN_START}assistant\n"
     )
     head = tokenizer.encode(prompt, add_special_tokens=False)
-    rows = [
-        head + tokenizer.encode(item[2] + TURN_END, add_special_tokens=False) for item in made
-    ]
+    rows = [head + tokenizer.encode(item[2] + TURN_END, add_special_tokens=False) for item in made]
     length = max(map(len, rows))
     pad = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     tokens = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
     labels = torch.tensor(
-        [
-            [IGNORED] * len(head) + row[len(head) :] + [IGNORED] * (length - len(row))
-            for row in rows
-        ]
+        [[IGNORED] * len(head) + row[len(head) :] + [IGNORED] * (length - len(row)) for row in rows]
     )
     return PuzzleSet(images, tokens, labels, len(head), tuple(item[3] for item in made))
 

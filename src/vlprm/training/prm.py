@@ -72,7 +72,9 @@ class _Lines(TrainerCallback):
     ) -> None:
         del args, control
         if logs and "loss" in logs:
-            log.info("train: step %d of %d, loss %.4f", state.global_step, state.max_steps, logs["loss"])
+            log.info(
+                "train: step %d of %d, loss %.4f", state.global_step, state.max_steps, logs["loss"]
+            )
 
 
 def train_prm(

@@ -46,7 +46,7 @@ def test_agrees_with_the_processor(width: int, height: int) -> None:
     )
     assert size == (wide, high)
     assert size[0] % 28 == size[1] % 28 == 0
-    assert 256 <= image_tokens(*size)
+    assert image_tokens(*size) >= 256
 
 
 def test_size_in_bounds_is_kept() -> None:
