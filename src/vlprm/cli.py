@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from vlprm.config import slices
 from vlprm.config.block import Block
+from vlprm.config.models import HubRef
 from vlprm.errors import UserError
 
 app = typer.Typer(
@@ -58,7 +59,7 @@ def fetch(out: Out, config: ConfigArg) -> None:
     """Download a pinned revision of a model or data set."""
     from vlprm.stages import fetch as stage
 
-    stage.run(parse(slices.HubRef, config), out)
+    stage.run(parse(HubRef, config), out)
 
 
 @app.command()

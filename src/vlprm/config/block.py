@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Block(BaseModel):
-    """A part of the configuration. Scientific numbers have no defaults: the file is the statement."""
+    """A part of the configuration.
+
+    Scientific numbers have no defaults: the file is the statement.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

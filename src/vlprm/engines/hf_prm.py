@@ -95,6 +95,7 @@ class HFScorer:
             sizes = tuple(self._inputs.size(ref) for ref in images)
             by_shape[shared, sizes].append((images, members, shared))
         shelves = []
+        taken: list[tuple[tuple[ImageRef, ...], list[_Branch]]]
         for group in by_shape.values():
             shared, taken, count, longest = group[0][2], [], 0, 0
             for images, members, _ in group:

@@ -56,7 +56,7 @@ def load_model(
 
 
 def batch_vision(model: Qwen2_5_VLForConditionalGeneration) -> None:
-    """Replace the per-image loops of the vision tower where all images of a batch are equal in size."""
+    """Replace the vision tower's per-image loops where a batch's images are equal in size."""
     visual: Any = model.model.visual
     visual.rot_pos_emb = _once(visual.rot_pos_emb, _tile_positions)
     visual.get_window_index = _once(visual.get_window_index, _tile_windows)
@@ -116,10 +116,8 @@ def _attention(attention: Qwen2_5_VLVisionAttention) -> Callable[..., Tensor]:
         query, key, value = qkv.permute(1, 0, 2, 3).unbind(0)
         query, key = apply_rotary_pos_emb_vision(query, key, *position_embeddings)
         shape = (parts, length, attention.num_heads, -1)
-        mixed = scaled_dot_product_attention(
-            *(part.reshape(shape).transpose(1, 2) for part in (query, key, value)),
-            scale=attention.scaling,
-        )
+        query, key, value = (p.reshape(shape).transpose(1, 2) for p in (query, key, value))
+        mixed = scaled_dot_product_attention(query, key, value, scale=attention.scaling)
         flat = mixed.transpose(1, 2).reshape(tokens, -1).contiguous()
         out: Tensor = attention.proj(flat)
         return out

@@ -19,4 +19,4 @@ def run(config: BaseSlice, weights: Path) -> None:
         inputs=[],
         outputs=[weights],
     ) as counts:
-        counts |= train_base(config.base_model, weights.parent)
+        counts.update(train_base(config.base_model, weights.parent))

@@ -24,7 +24,7 @@ def run(config: TrainSlice, examples: Path, images: list[Path], base: Path, weig
         models={config.base.name: sha256_of(base)},
     ) as counts:
         conversations = tables.read(examples, PRMExample)
-        counts |= train_prm(
+        trained = train_prm(
             config.training,
             config.base.model,
             base.parent,
@@ -32,3 +32,4 @@ def run(config: TrainSlice, examples: Path, images: list[Path], base: Path, weig
             ImageStore(*images),
             weights.parent,
         )
+        counts.update(trained)

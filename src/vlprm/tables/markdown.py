@@ -35,9 +35,11 @@ def strategies_page(metrics: Sequence[Metric], facts: Mapping[str, str]) -> str:
     lines += [f"- **{name}:** {fact}" for name, fact in {**facts, **ungraded_fact(frame)}.items()]
     lines += [
         "",
-        "Cells: accuracy in % with its interval; below, the difference to pass@1 of the same"
-        " policy in points with its paired interval, in bold when the interval does not hold zero."
-        " Strategies in italics ask no PRM and repeat in each PRM's column.",
+        (
+            "Cells: accuracy in % with its interval; below, the difference to pass@1 of the same"
+            " policy in points with its paired interval, in bold when the interval does not hold"
+            " zero. Strategies in italics ask no PRM and repeat in each PRM's column."
+        ),
     ]
     versus = {(g.benchmark, g.n): g for g in grids(strategy_frame(metrics, OVER_MAJORITY))}
     benchmark = None

@@ -74,7 +74,7 @@ def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None
         file.replace(out_dir / file.name)
     scratch.rmdir()
     log.info("base: %s", json.dumps(scores))
-    return {"puzzles": config.n_puzzles, "steps": config.steps, "parameters": recipe["parameters"]}  # type: ignore[dict-item]
+    return {"puzzles": config.n_puzzles, "steps": config.steps, "parameters": recipe["parameters"]}
 
 
 def _vocabulary_texts(config: BaseModelConfig) -> list[str]:
