@@ -44,3 +44,50 @@ def policy_model(wildcards):
 def role_of(model):
     """The container role a model's engine runs in: vLLM and GPU models need `inference`."""
     return "inference" if CFG.models[model].gpus else "cpu"
+
+
+def labelled(kind):
+    """All shards of all sources, of one table of the labelled policy."""
+    policy = CFG.labels.policy
+    return [path for name in CFG.sources for path in PLAN.tables(kind, policy, name)]
+
+
+def sources(kind):
+    return [path for name in CFG.sources for path in PLAN.tables(kind, name)]
+
+
+def prm_weights(wildcards):
+    return PLAN.prm(wildcards.prm)
+
+
+def prm_gpus(wildcards):
+    return CFG.models[CFG.prms[wildcards.prm].base].gpus
+
+
+def by_policy(kind):
+    """All shards of a table of one benchmark, policy after policy."""
+    return lambda wc: [
+        path
+        for policy in CFG.evaluation.policies
+        for path in PLAN.tables(kind, policy, wc.benchmark)
+    ]
+
+
+def guided(suffix):
+    """All shards of the guided search on one benchmark; none where it is not run."""
+    return lambda wc: [
+        f"{R}/guided/{prm}/{policy}/{wc.benchmark}/{shard}.{suffix}.parquet"
+        for prm in CFG.evaluation.prms
+        for policy in CFG.evaluation.policies
+        for shard in PLAN.shards(wc.benchmark)
+        if wc.benchmark in CFG.evaluation.guided_benchmarks
+    ]
+
+
+def of_benchmarks(kind):
+    return [f"{R}/metrics/{name}/{kind}.parquet" for name in CFG.evaluation.benchmarks]
+
+
+TABLES = slices.tables(
+    CFG, {name: len(PLAN.shards(name)) for name in CFG.sources}
+).model_dump_json()

@@ -1,13 +1,13 @@
 rule fetch_data:
     output:
         listing="resources/data/{dataset}/fetch.json",
-    params:
-        config=lambda wc: PLAN.data[wc.dataset].hub.model_dump_json(),
-        version=VERSIONS["fetch"],
     log:
         f"{LOGS}/fetch/data/{{dataset}}.log",
     container:
         image_of("cpu")
+    params:
+        config=lambda wc: PLAN.data[wc.dataset].hub.model_dump_json(),
+        version=VERSIONS["fetch"],
     shell:
         "python -m vlprm.cli fetch --out {output.listing} --config {params.config:q} > {log} 2>&1"
 
@@ -19,13 +19,13 @@ rule prepare:
     output:
         samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
         images=f"{R}/images/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=lambda wc: PLAN.prepare(wc.dataset, wc.shard).model_dump_json(),
-        version=VERSIONS["prepare"],
     log:
         f"{LOGS}/prepare/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    params:
+        config=lambda wc: PLAN.prepare(wc.dataset, wc.shard).model_dump_json(),
+        version=VERSIONS["prepare"],
     shell:
         "python -m vlprm.cli prepare --samples {output.samples} --images {output.images}"
         " --config {params.config:q} > {log} 2>&1"

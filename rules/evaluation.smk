@@ -1,24 +1,16 @@
-def prm_weights(wildcards):
-    return PLAN.prm(wildcards.prm)
-
-
-def prm_gpus(wildcards):
-    return CFG.models[CFG.prms[wildcards.prm].base].gpus
-
-
 rule grade:
     input:
         samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
         rollouts=f"{R}/rollouts/{{policy}}/{{dataset}}/{{shard}}.parquet",
     output:
         grades=f"{R}/grades/{{policy}}/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
-        version=VERSIONS["grade"],
     log:
         f"{LOGS}/grade/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    params:
+        config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
+        version=VERSIONS["grade"],
     shell:
         "python -m vlprm.cli grade --samples {input.samples} --rollouts {input.rollouts}"
         " --grades {output.grades} --config {params.config:q} > {log} 2>&1"
@@ -32,15 +24,15 @@ rule score:
         weights=prm_weights,
     output:
         scores=f"{R}/scores/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
-        version=VERSIONS["score"],
     log:
         f"{LOGS}/score/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("inference")
     resources:
         gpu=prm_gpus,
+    params:
+        config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
+        version=VERSIONS["score"],
     shell:
         "python -m vlprm.cli score --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
@@ -55,15 +47,15 @@ rule rank:
         weights=lambda wc: PLAN.model(CFG.evaluation.llm_judge),
     output:
         scores=f"{R}/ranks/{{policy}}/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
-        version=VERSIONS["rank"],
     log:
         f"{LOGS}/rank/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("inference")
     resources:
         gpu=lambda wc: CFG.models[CFG.evaluation.llm_judge].gpus,
+    params:
+        config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
+        version=VERSIONS["rank"],
     shell:
         "python -m vlprm.cli rank --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
@@ -79,15 +71,15 @@ rule search:
     output:
         rollouts=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.rollouts.parquet",
         scores=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.scores.parquet",
-    params:
-        config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
-        version=VERSIONS["search"],
     log:
         f"{LOGS}/search/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("inference")
     resources:
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus + prm_gpus(wc),
+    params:
+        config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
+        version=VERSIONS["search"],
     shell:
         "python -m vlprm.cli search --samples {input.samples} --images {input.images}"
         " --policy {input.policy} --prm {input.prm} --rollouts {output.rollouts}"
@@ -114,21 +106,19 @@ rule select:
             for path in PLAN.tables("scores", prm, wc.policy, wc.benchmark)
         ],
         ranks=lambda wc: (
-            PLAN.tables("ranks", wc.policy, wc.benchmark)
-            if CFG.evaluation.llm_judge
-            else []
+            PLAN.tables("ranks", wc.policy, wc.benchmark) if CFG.evaluation.llm_judge else []
         ),
     output:
         selections=f"{R}/selections/{{policy}}/{{benchmark}}.parquet",
+    log:
+        f"{LOGS}/select/{{policy}}/{{benchmark}}.log",
+    container:
+        image_of("cpu")
     params:
         config=slices.SelectSlice(
             seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking
         ).model_dump_json(),
         version=VERSIONS["select"],
-    log:
-        f"{LOGS}/select/{{policy}}/{{benchmark}}.log",
-    container:
-        image_of("cpu")
     shell:
         'python -m vlprm.cli select --samples "{input.samples}" --rollouts "{input.rollouts}"'
         ' --scores "{input.scores}" --ranks "{input.ranks}" --selections {output.selections}'

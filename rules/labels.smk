@@ -6,15 +6,15 @@ rule estimate:
         weights=policy_model,
     output:
         estimates=f"{R}/estimates/{{policy}}/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=lambda wc: slices.estimate(CFG, wc.policy).model_dump_json(),
-        version=VERSIONS["estimate"],
     log:
         f"{LOGS}/estimate/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("inference")
     resources:
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
+    params:
+        config=lambda wc: slices.estimate(CFG, wc.policy).model_dump_json(),
+        version=VERSIONS["estimate"],
     shell:
         "python -m vlprm.cli estimate --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --estimates {output.estimates}"
@@ -28,13 +28,13 @@ rule judge:
         rollouts=rules.rollout.output.rollouts,
     output:
         verdicts=f"{R}/verdicts/{{policy}}/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=slices.JudgeSlice(judge=CFG.labels.judge).model_dump_json(),
-        version=VERSIONS["judge"],
     log:
         f"{LOGS}/judge/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    params:
+        config=slices.JudgeSlice(judge=CFG.labels.judge).model_dump_json(),
+        version=VERSIONS["judge"],
     shell:
         "python -m vlprm.cli judge --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --verdicts {output.verdicts}"
@@ -49,29 +49,19 @@ rule label:
     output:
         labels=f"{R}/labels/{{policy}}/{{dataset}}/{{shard}}.parquet",
         dropped=f"{R}/labels/{{policy}}/{{dataset}}/{{shard}}.dropped.csv",
+    log:
+        f"{LOGS}/label/{{policy}}/{{dataset}}/{{shard}}.log",
+    container:
+        image_of("cpu")
     params:
         config=slices.LabelSlice(
             rule=CFG.labels.rule, min_graded=CFG.labels.estimates.min_graded
         ).model_dump_json(),
         version=VERSIONS["label"],
-    log:
-        f"{LOGS}/label/{{policy}}/{{dataset}}/{{shard}}.log",
-    container:
-        image_of("cpu")
     shell:
         "python -m vlprm.cli label --rollouts {input.rollouts} --estimates {input.estimates}"
         " --verdicts {input.verdicts} --labels {output.labels} --dropped {output.dropped}"
         " --config {params.config:q} > {log} 2>&1"
-
-
-def labelled(kind):
-    """All shards of all sources, of one table of the labelled policy."""
-    policy = CFG.labels.policy
-    return [path for name in CFG.sources for path in PLAN.tables(kind, policy, name)]
-
-
-def sources(kind):
-    return [path for name in CFG.sources for path in PLAN.tables(kind, name)]
 
 
 rule examples:
@@ -82,13 +72,13 @@ rule examples:
     output:
         examples=f"{R}/examples/examples.parquet",
         dropped=f"{R}/examples/dropped.csv",
-    params:
-        config=slices.examples(CFG).model_dump_json(),
-        version=VERSIONS["examples"],
     log:
         f"{LOGS}/examples.log",
     container:
         image_of("cpu")
+    params:
+        config=slices.examples(CFG).model_dump_json(),
+        version=VERSIONS["examples"],
     shell:
         'python -m vlprm.cli examples --samples "{input.samples}" --rollouts "{input.rollouts}"'
         ' --labels "{input.labels}" --examples {output.examples} --dropped {output.dropped}'

@@ -1,13 +1,13 @@
 rule fetch_model:
     output:
         listing="resources/models/{model}/fetch.json",
-    params:
-        config=lambda wc: CFG.models[wc.model].hub.model_dump_json(),
-        version=VERSIONS["fetch"],
     log:
         f"{LOGS}/fetch/model/{{model}}.log",
     container:
         image_of("cpu")
+    params:
+        config=lambda wc: CFG.models[wc.model].hub.model_dump_json(),
+        version=VERSIONS["fetch"],
     shell:
         "python -m vlprm.cli fetch --out {output.listing} --config {params.config:q} > {log} 2>&1"
 
@@ -15,15 +15,13 @@ rule fetch_model:
 rule base:
     output:
         weights=f"{R}/base/{{model}}/model.safetensors",
-    params:
-        config=lambda wc: slices.BaseSlice(
-            base_model=CFG.base_models[wc.model]
-        ).model_dump_json(),
-        version=VERSIONS["base"],
     log:
         f"{LOGS}/base/{{model}}.log",
     container:
         image_of("train")
+    params:
+        config=lambda wc: slices.BaseSlice(base_model=CFG.base_models[wc.model]).model_dump_json(),
+        version=VERSIONS["base"],
     shell:
         "python -m vlprm.cli base --weights {output.weights} --config {params.config:q}"
         " > {log} 2>&1"

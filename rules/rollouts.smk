@@ -5,15 +5,15 @@ rule rollout:
         weights=policy_model,
     output:
         rollouts=f"{R}/rollouts/{{policy}}/{{dataset}}/{{shard}}.parquet",
-    params:
-        config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),
-        version=VERSIONS["rollout"],
     log:
         f"{LOGS}/rollout/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("inference")
     resources:
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
+    params:
+        config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),
+        version=VERSIONS["rollout"],
     shell:
         "python -m vlprm.cli rollout --samples {input.samples} --images {input.images}"
         " --weights {input.weights} --rollouts {output.rollouts}"

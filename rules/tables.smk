@@ -1,42 +1,21 @@
-def by_policy(kind):
-    """All shards of a table of one benchmark, policy after policy."""
-    return lambda wc: [
-        path
-        for policy in CFG.evaluation.policies
-        for path in PLAN.tables(kind, policy, wc.benchmark)
-    ]
-
-
-def guided(suffix):
-    """All shards of the guided search on one benchmark; none where it is not run."""
-    return lambda wc: [
-        f"{R}/guided/{prm}/{policy}/{wc.benchmark}/{shard}.{suffix}.parquet"
-        for prm in CFG.evaluation.prms
-        for policy in CFG.evaluation.policies
-        for shard in PLAN.shards(wc.benchmark)
-        if wc.benchmark in CFG.evaluation.guided_benchmarks
-    ]
-
-
 rule metrics:
     input:
         samples=lambda wc: PLAN.tables("samples", wc.benchmark),
         grades=by_policy("grades"),
         selections=lambda wc: [
-            f"{R}/selections/{policy}/{wc.benchmark}.parquet"
-            for policy in CFG.evaluation.policies
+            f"{R}/selections/{policy}/{wc.benchmark}.parquet" for policy in CFG.evaluation.policies
         ],
         guided=guided("rollouts"),
         guided_grades=guided("grades"),
     output:
         metrics=f"{R}/metrics/{{benchmark}}/accuracy.parquet",
-    params:
-        config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
-        version=VERSIONS["metrics"],
     log:
         f"{LOGS}/metrics/{{benchmark}}.log",
     container:
         image_of("cpu")
+    params:
+        config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
+        version=VERSIONS["metrics"],
     shell:
         'python -m vlprm.cli metrics --samples "{input.samples}" --grades "{input.grades}"'
         ' --selections "{input.selections}" --guided "{input.guided}"'
@@ -47,9 +26,7 @@ rule metrics:
 rule step_metrics:
     input:
         rollouts=by_policy("rollouts"),
-        verdicts=lambda wc: (
-            by_policy("verdicts")(wc) if CFG.evaluation.step_truth else []
-        ),
+        verdicts=lambda wc: (by_policy("verdicts")(wc) if CFG.evaluation.step_truth else []),
         scores=lambda wc: [
             path
             for prm in CFG.evaluation.prms
@@ -60,26 +37,17 @@ rule step_metrics:
         metrics=f"{R}/metrics/{{benchmark}}/steps.parquet",
         bins=f"{R}/metrics/{{benchmark}}/calibration.parquet",
         confusions=f"{R}/metrics/{{benchmark}}/confusion.parquet",
-    params:
-        config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
-        version=VERSIONS["step_metrics"],
     log:
         f"{LOGS}/step_metrics/{{benchmark}}.log",
     container:
         image_of("cpu")
+    params:
+        config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
+        version=VERSIONS["step_metrics"],
     shell:
         'python -m vlprm.cli step-metrics --rollouts "{input.rollouts}"'
         ' --verdicts "{input.verdicts}" --scores "{input.scores}" --metrics {output.metrics}'
         " --bins {output.bins} --confusions {output.confusions} --config {params.config:q} > {log} 2>&1"
-
-
-def of_benchmarks(kind):
-    return [f"{R}/metrics/{name}/{kind}.parquet" for name in CFG.evaluation.benchmarks]
-
-
-TABLES = slices.tables(
-    CFG, {name: len(PLAN.shards(name)) for name in CFG.sources}
-).model_dump_json()
 
 
 rule tables:
@@ -95,14 +63,14 @@ rule tables:
         steps=report(f"{R}/tables/steps.md", category="Tables"),
         labels=report(f"{R}/tables/labels.md", category="Tables"),
         statistics=f"{R}/tables/labels.parquet",
-    params:
-        config=TABLES,
-        version=VERSIONS["tables"],
-        out_dir=f"{R}/tables",
     log:
         f"{LOGS}/tables.log",
     container:
         image_of("cpu")
+    params:
+        config=TABLES,
+        version=VERSIONS["tables"],
+        out_dir=lambda wc, output: Path(output.strategies).parent,
     shell:
         'python -m vlprm.cli tables --metrics "{input.metrics}" --steps "{input.steps}"'
         ' --rollouts "{input.rollouts}" --labels "{input.labels}" --out-dir {params.out_dir}'
@@ -124,14 +92,14 @@ rule figures:
             f"{R}/figures/{{name}}.png",
             name=["accuracy", "calibration", "first_error", "labels"],
         ),
-    params:
-        config=TABLES,
-        version=VERSIONS["figures"],
-        out_dir=f"{R}/figures",
     log:
         f"{LOGS}/figures.log",
     container:
         image_of("cpu")
+    params:
+        config=TABLES,
+        version=VERSIONS["figures"],
+        out_dir=lambda wc, output: Path(output.accuracy).parent,
     shell:
         'python -m vlprm.cli figures --metrics "{input.metrics}" --bins "{input.bins}"'
         ' --confusions "{input.confusions}" --labels {input.labels}'

@@ -5,15 +5,15 @@ rule train:
         base=lambda wc: PLAN.model(CFG.prms[wc.prm].base),
     output:
         weights=f"{R}/prm/{{prm}}/model.safetensors",
-    params:
-        config=lambda wc: slices.train(CFG, wc.prm).model_dump_json(),
-        version=VERSIONS["train"],
     log:
         f"{LOGS}/train/{{prm}}.log",
     container:
         image_of("train")
     resources:
         gpu=lambda wc: CFG.models[CFG.prms[wc.prm].base].gpus * 8,
+    params:
+        config=lambda wc: slices.train(CFG, wc.prm).model_dump_json(),
+        version=VERSIONS["train"],
     shell:
         'python -m vlprm.cli train --examples {input.examples} --images "{input.images}"'
         " --base {input.base} --weights {output.weights}"

@@ -27,6 +27,9 @@ class BaseModelConfig(Block):
     user_prompt: str
     puzzle_seed: int
     n_puzzles: int = Field(gt=0, description="distinct training puzzles")
+    claims: float = Field(
+        ge=0, lt=1, description="share of puzzles asked about in yes/no questions"
+    )
     n_held_out: int = Field(gt=0, description="unseen puzzles of the closing evaluation")
     seed: int = Field(description="of initial weights and batch order")
     batch: int = Field(gt=0)

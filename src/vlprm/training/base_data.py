@@ -17,12 +17,18 @@ from vlprm import prompts
 from vlprm.config.matrix import MatrixSpec
 from vlprm.prm.format import IMAGE_END, IMAGE_PAD, IMAGE_START, TURN_END, TURN_START
 from vlprm.prm.resize import FACTOR
+from vlprm.seeds import seed_for
 from vlprm.sources.matrix import make_puzzle
+from vlprm.sources.matrix_claims import claims
 from vlprm.sources.matrix_render import render
 from vlprm.sources.matrix_text import answer, question, solution
 
 PATCH, MERGE, TEMPORAL = 14, 2, 2
 IGNORED = -100
+ASK = "Right or wrong?"
+SAID = {True: "yes", False: "no"}
+Turns = list[tuple[str, str]]
+"""User text and assistant text, turn after turn; the image stands before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +57,58 @@ class PuzzleSet:
 
 
 def puzzle_set(
-    spec: MatrixSpec, seed: int, n: int, user_prompt: str, tokenizer: Qwen2TokenizerFast
+    spec: MatrixSpec,
+    seed: int,
+    n: int,
+    user_prompt: str,
+    tokenizer: Qwen2TokenizerFast,
+    share: float = 0.0,
 ) -> PuzzleSet:
-    """Puzzles 0 to n-1 of a seed, rendered by all cores; the result is the same for any number."""
+    """Puzzles 0 to n-1 of a seed, rendered by all cores; the result is the same for any number.
+
+    ``share`` of them come as yes/no questions, the others with their solution.
+    """
     workers = min(os.cpu_count() or 1, 16)
     with multiprocessing.get_context("fork").Pool(workers) as pool:
-        made = pool.map(partial(_make, spec, seed), range(n), chunksize=64)
+        made = pool.map(partial(_make, spec, seed, user_prompt, share), range(n), chunksize=64)
     images = torch.from_numpy(np.stack([item[0] for item in made]))
     pads = images.shape[1] * images.shape[2] // FACTOR**2
-    shown = prompts.render(user_prompt, question=made[0][1])
-    prompt = (
-        f"{TURN_START}user\n{IMAGE_START}{IMAGE_PAD * pads}{IMAGE_END}{shown}{TURN_END}\n"
-        f"{TURN_START}assistant\n"
-    )
-    head = tokenizer.encode(prompt, add_special_tokens=False)
-    rows = [head + tokenizer.encode(item[2] + TURN_END, add_special_tokens=False) for item in made]
-    length = max(map(len, rows))
+    rows = [_row(item[1], pads, tokenizer) for item in made]
+    length = max(len(ids) for ids, _ in rows)
     pad = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    tokens = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
-    labels = torch.tensor(
-        [[IGNORED] * len(head) + row[len(head) :] + [IGNORED] * (length - len(row)) for row in rows]
-    )
-    return PuzzleSet(images, tokens, labels, len(head), tuple(item[3] for item in made))
+    tokens = torch.tensor([ids + [pad] * (length - len(ids)) for ids, _ in rows])
+    labels = torch.tensor([seen + [IGNORED] * (length - len(seen)) for _, seen in rows])
+    prompt = next(place for place, label in enumerate(rows[0][1]) if label != IGNORED)
+    return PuzzleSet(images, tokens, labels, prompt, tuple(item[2] for item in made))
 
 
-def _make(spec: MatrixSpec, seed: int, index: int) -> tuple[np.ndarray, str, str, str]:
+def _make(
+    spec: MatrixSpec, seed: int, user_prompt: str, share: float, index: int
+) -> tuple[np.ndarray, Turns, str]:
     puzzle = make_puzzle(spec, seed, index)
-    return np.asarray(render(puzzle)), question(puzzle), solution(puzzle), answer(puzzle)
+    rng = np.random.default_rng(seed_for(seed, "claims", index))
+    if rng.random() < share:
+        turns = [(text, SAID[right]) for text, right in claims(puzzle, rng)]
+        turns[0] = (f"{ASK}\n{turns[0][0]}", turns[0][1])
+    else:
+        turns = [(prompts.render(user_prompt, question=question(puzzle)), solution(puzzle))]
+    return np.asarray(render(puzzle)), turns, answer(puzzle)
+
+
+def _row(turns: Turns, pads: int, tokenizer: Qwen2TokenizerFast) -> tuple[list[int], list[int]]:
+    """Token ids of a conversation and the labels: what the assistant says, and its turn's end."""
+    ids: list[int] = []
+    seen: list[int] = []
+    shown = f"{IMAGE_START}{IMAGE_PAD * pads}{IMAGE_END}"
+    for user, assistant in turns:
+        asked = f"{TURN_START}user\n{shown}{user}{TURN_END}\n{TURN_START}assistant\n"
+        head = tokenizer.encode(asked, add_special_tokens=False)
+        said = tokenizer.encode(assistant + TURN_END, add_special_tokens=False)
+        after = tokenizer.encode("\n", add_special_tokens=False)
+        ids += head + said + after
+        seen += [IGNORED] * len(head) + said + [IGNORED] * len(after)
+        shown = ""
+    return ids, seen
 
 
 def patchify(images: Tensor) -> tuple[Tensor, Tensor]:

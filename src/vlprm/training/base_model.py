@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast
 
 from vlprm import prompts
@@ -24,7 +25,7 @@ from vlprm.qwen.model import batch_vision, set_threads
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_text import question, solution
 from vlprm.training.base_architecture import build_model, save_processor
-from vlprm.training.base_data import PuzzleSet, patchify, puzzle_set
+from vlprm.training.base_data import ASK, IGNORED, SAID, PuzzleSet, patchify, puzzle_set
 from vlprm.training.tokenizer import build_tokenizer
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,12 @@ def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None
     tokenizer = build_tokenizer(_vocabulary_texts(config), scratch)
     started = time.monotonic()
     data = puzzle_set(
-        config.puzzles, config.puzzle_seed, config.n_puzzles, config.user_prompt, tokenizer
+        config.puzzles,
+        config.puzzle_seed,
+        config.n_puzzles,
+        config.user_prompt,
+        tokenizer,
+        config.claims,
     ).to(where)
     log.info("base: %d puzzles in %.0f s", config.n_puzzles, time.monotonic() - started)
     model = build_model(config, tokenizer).to(where)
@@ -87,7 +93,7 @@ def _vocabulary_texts(config: BaseModelConfig) -> list[str]:
     asked = prompts.render(config.user_prompt, question=question(puzzles[0]))
     system = prompts.render("prm_system_mini_v1")
     chat = [f"user\n{asked}", "assistant\n", f"system\n{system}", *render_turns(asked, ["x"])]
-    return solutions + chat * 100
+    return solutions + [*chat, ASK, *SAID.values()] * 100
 
 
 def _positions(model: Qwen2_5_VLForConditionalGeneration, data: PuzzleSet) -> torch.Tensor:
@@ -97,6 +103,15 @@ def _positions(model: Qwen2_5_VLForConditionalGeneration, data: PuzzleSet) -> to
     positions, _ = model.model.get_rope_index(row, grid, None, None, torch.ones_like(row))
     out: torch.Tensor = positions
     return out
+
+
+def _row_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean over rows of the mean over a row's labels: a few yes/no count as much as a solution."""
+    following = labels[:, 1:]
+    each = cross_entropy(
+        logits[:, :-1].transpose(1, 2).float(), following, ignore_index=IGNORED, reduction="none"
+    )
+    return (each.sum(1) / (following != IGNORED).sum(1)).mean()
 
 
 def _train(
@@ -121,13 +136,12 @@ def _train(
             # without a mask transformers 4.55.2 takes the repeated positions of image tokens for
             # packed sequences and hides the image from the text
             attention_mask=torch.ones_like(data.tokens[chosen]),
-            labels=data.labels[chosen],
             pixel_values=patches,
             image_grid_thw=grid,
             position_ids=positions.expand(3, len(chosen), -1),
             use_cache=False,
         )
-        loss = out.loss
+        loss = _row_loss(out.logits, data.labels[chosen])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -179,4 +193,30 @@ def _evaluate(
                 for text, answer in zip(texts, data.answers, strict=True)
             ]
             scores[f"{split}_T{temperature}"] = round(sum(right) / len(right), 4)
+        scores[f"{split}_claims"] = _claims_right(model, spec, config, tokenizer, device)
     return scores
+
+
+def _claims_right(
+    model: Qwen2_5_VLForConditionalGeneration,
+    spec: MatrixSpec,
+    config: BaseModelConfig,
+    tokenizer: Qwen2TokenizerFast,
+    device: str,
+) -> float:
+    """Share of yes/no questions answered right on held-out puzzles."""
+    seed, n = config.puzzle_seed + _HELD_OUT_SEED, config.n_held_out
+    data = puzzle_set(spec, seed, n, config.user_prompt, tokenizer, 1.0).to(device)
+    patches, grid = patchify(data.images)
+    logits = model(
+        input_ids=data.tokens,
+        attention_mask=torch.ones_like(data.tokens),
+        pixel_values=patches,
+        image_grid_thw=grid,
+        position_ids=_positions(model, data).expand(3, n, -1),
+        use_cache=False,
+    ).logits
+    words = {tokenizer.convert_tokens_to_ids(word) for word in SAID.values()}
+    asked = torch.isin(data.labels[:, 1:], torch.tensor(sorted(words), device=device))
+    said = logits[:, :-1].argmax(-1)[asked]
+    return round((said == data.labels[:, 1:][asked]).float().mean().item(), 4)
