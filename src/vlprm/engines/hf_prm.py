@@ -22,6 +22,8 @@ from vlprm.qwen.inputs import Images, PixelBounds, QwenInputs
 from vlprm.qwen.model import Dtype, load_model
 from vlprm.records import ImageRef
 
+CPU_TOKENS = 4096
+"""Tokens of one forward on a CPU: activations that fit its cache, twice as fast as 65,536."""
 _WIDTH = 16
 """Branches are padded to a multiple of this, so that few shapes occur."""
 
@@ -50,7 +52,7 @@ class HFScorer:
     ) -> None:
         self._decoder = Decoder(load_model(model_dir, dtype=dtype, device=device))
         self._inputs = QwenInputs(model_dir, store, pixels)
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = min(batch_tokens, CPU_TOKENS) if device == "cpu" else batch_tokens
         self._header = self._inputs.ids(ANSWER_HEADER)
         plus, minus = (self._inputs.token_id(token) for token in VALUE_TOKENS)
         self._values = self._decoder.head.weight[[plus, minus]].T
