@@ -91,3 +91,7 @@ def of_benchmarks(kind):
 TABLES = slices.tables(
     CFG, {name: len(PLAN.shards(name)) for name in CFG.sources}
 ).model_dump_json()
+
+
+def published_files(wildcards):
+    return CFG.sources[wildcards.dataset].published.model_dump()

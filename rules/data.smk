@@ -12,6 +12,21 @@ rule fetch_data:
         "python -m vlprm.cli fetch --out {output.listing} --config {params.config:q} > {log} 2>&1"
 
 
+rule absent:
+    output:
+        listing="resources/absent/{dataset}.json",
+    log:
+        f"{LOGS}/absent/{{dataset}}.log",
+    container:
+        image_of("cpu")
+    params:
+        path=lambda wc: PLAN.data[wc.dataset].path,
+        origin=lambda wc: PLAN.data[wc.dataset].origin or "see the configuration",
+        version=VERSIONS["prepare"],
+    shell:
+        "python -m vlprm.cli absent {wildcards.dataset} {params.path:q} {params.origin:q} > {log} 2>&1"
+
+
 rule prepare:
     input:
         # ancient: the digest of the shard's own rows, in params, says when to prepare again

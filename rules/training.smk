@@ -1,7 +1,7 @@
 rule train:
     input:
-        examples=rules.examples.output.examples,
-        images=sources("images"),
+        examples=PLAN.examples(),
+        images=PLAN.example_images(),
         base=lambda wc: PLAN.model(CFG.prms[wc.prm].base),
     output:
         weights=f"{R}/prm/{{prm}}/model.safetensors",

@@ -33,6 +33,7 @@ class FileData(Block):
     ]  # fmt: skip
     path: str
     hub: HubRef | None = None
+    origin: str | None = Field(default=None, description="where a file that is not there is found")
     first: int | None = Field(
         default=None, gt=0, description="first rows of each type (published subsets: 50)"
     )
@@ -43,23 +44,29 @@ class FileData(Block):
 DataConfig = MatrixData | FileData
 
 
+class PublishedRun(Block):
+    """Published rollouts of a source with their estimates, and what a judge said of them.
+
+    The formats of the released pipeline (JSON lines; specification: data 2.5 and 3.2). With them
+    a source enters the workflow at the labels: nothing is drawn, estimated or judged.
+    """
+
+    rollouts: str
+    requests: str = Field(description="what the judge was asked: joins results to rollouts")
+    results: str
+
+
 class SourceConfig(Block):
     """A training source: its questions and how many rollouts each gets."""
 
     data: DataConfig = Field(discriminator="kind")
     rollouts: int = Field(gt=0, description="rollouts a question")
-
-
-class PublishedEntries(Block):
-    """Hand-overs taken from published artefacts instead of being built (paths), if any."""
-
-    rollouts: str | None
-    verdicts: str | None
-    examples: str | None
+    published: PublishedRun | None = Field(
+        default=None, description="take rollouts, estimates and verdicts from here; null: build"
+    )
 
     @model_validator(mode="after")
-    def _one_entry(self) -> Self:
-        given = [name for name, path in self if path is not None]
-        if len(given) > 1:
-            raise ValueError(f"enter at one hand-over only, not at {' and '.join(given)}")
+    def _in_one_piece(self) -> Self:
+        if self.published is not None and self.data.shard_size < self.data.n:
+            raise ValueError("a published run is one shard: set shard_size to n")
         return self

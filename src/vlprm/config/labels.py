@@ -81,4 +81,8 @@ class ExamplesConfig(Block):
     balance: Literal["none", "outcome"] = Field(
         description="none: all (published); outcome: as many with an error as without"
     )
+    published: str | None = Field(
+        default=None,
+        description="folder with examples.parquet and images.parquet of another run; null: build",
+    )
     max_examples: int | None = Field(gt=0, description="seeded subset of at most so many")

@@ -11,9 +11,13 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from vlprm.config.benchmarks import GradingConfig
 from vlprm.config.data import DataConfig, MatrixData
 from vlprm.config.run import Config
 from vlprm.config.slices import GradeSlice, PrepareSlice
+
+ABSENT = "resources/absent"
+"""Listings that no rule can write: a data set's files are not there (rule ``absent`` says so)."""
 
 
 class Plan:
@@ -55,13 +59,33 @@ class Plan:
         data = self.data[dataset]
         if isinstance(data, MatrixData):
             return []
-        return [f"resources/data/{dataset}/fetch.json"] if data.hub else [data.path]
+        if data.hub:
+            return [f"resources/data/{dataset}/fetch.json"]
+        return [data.path] if Path(data.path).exists() else [f"{ABSENT}/{dataset}.json"]
+
+    @cached_property
+    def published(self) -> list[str]:
+        """Sources whose rollouts, estimates and verdicts are published files."""
+        return [name for name, item in self.config.sources.items() if item.published]
+
+    def examples(self) -> str:
+        """The PRM's training conversations."""
+        given = self.config.labels.examples.published
+        return f"{given}/examples.parquet" if given else f"{self.root}/examples/examples.parquet"
+
+    def example_images(self) -> list[str]:
+        """The packs of their images."""
+        given = self.config.labels.examples.published
+        if given:
+            return [f"{given}/images.parquet"]
+        return [path for name in self.config.sources for path in self.tables("images", name)]
 
     def grade(self, dataset: str) -> GradeSlice:
         """The slice of the grading stage."""
         item = self.config.benchmarks.get(dataset)
         version = item.scorer_version if item else 1
-        return GradeSlice(kind=self.data[dataset].kind, scorer_version=version)
+        grading = item.grading if item else GradingConfig()
+        return GradeSlice(kind=self.data[dataset].kind, scorer_version=version, grading=grading)
 
     def model(self, name: str) -> str:
         """The file whose presence means that a model's weights are there."""

@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from vlprm.config.base_model import BaseModelConfig
+from vlprm.config.benchmarks import GradingConfig
 from vlprm.config.block import Block
 from vlprm.config.data import DataConfig, SourceConfig
 from vlprm.config.evaluation import EvaluationConfig, GuidedConfig, MetricsConfig, TablesConfig
@@ -52,6 +53,7 @@ class BenchmarkData(Block):
 
     data: DataConfig = Field(discriminator="kind")
     scorer_version: int = Field(ge=1)
+    grading: GradingConfig = GradingConfig()
 
 
 class Config(Block):

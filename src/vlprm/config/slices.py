@@ -7,6 +7,7 @@ block leaves the rule alone, a change in its own reruns it. Parsing it back chec
 from __future__ import annotations
 
 from vlprm.config.base_model import BaseModelConfig
+from vlprm.config.benchmarks import GradingConfig
 from vlprm.config.block import Block
 from vlprm.config.data import DataConfig
 from vlprm.config.evaluation import EvaluationConfig, GuidedConfig, MetricsConfig, TablesConfig
@@ -25,6 +26,14 @@ class PrepareSlice(Block):
     stop: int
     rows_sha256: str | None
     """Digest of the shard's raw rows: a row added elsewhere does not rerun this shard."""
+
+
+class PublishedSlice(Block):
+    """Published rollouts and verdicts of one source."""
+
+    dataset: str
+    kind: str
+    n: int
 
 
 class EngineSlice(Block):
@@ -116,6 +125,7 @@ class GradeSlice(Block):
 
     kind: str
     scorer_version: int
+    grading: GradingConfig
 
 
 class SelectSlice(Block):

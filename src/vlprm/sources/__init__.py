@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from vlprm.config.matrix import MatrixSpec
 from vlprm.drafts import SampleDraft
 from vlprm.records import AnswerType
+from vlprm.sources import mmpr
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_render import render
 from vlprm.sources.matrix_text import answer, explanation, question
 
-SOURCES: dict[str, Callable[..., Iterator[SampleDraft]]] = {}
+SOURCES: dict[str, Callable[..., Iterator[SampleDraft]]] = {
+    kind: partial(mmpr.drafts, kind) for kind in mmpr.CORPORA
+}
 """Importers of real training sources by kind."""
 
 

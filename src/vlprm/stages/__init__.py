@@ -9,6 +9,7 @@ from __future__ import annotations
 VERSIONS: dict[str, int] = {
     "fetch": 1,
     "prepare": 1,
+    "published": 1,
     "base": 1,
     "rollout": 1,
     "estimate": 1,

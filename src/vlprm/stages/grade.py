@@ -24,7 +24,7 @@ def run(config: GradeSlice, samples: Path, rollouts: Path, grades: Path) -> None
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
-        grade = grader(config.kind)
+        grade = grader(config.kind, config.grading)
         found = [grade(questions[item.sample_id], item) for item in track(solutions, "grade")]
         tables.write(found, grades, Grade)
         counts["rollouts"] = len(found)

@@ -1,0 +1,27 @@
+"""The command line: one command a stage, paths and configuration as arguments, nothing else.
+
+The same line runs from a rule, by hand, in a debugger and in a container.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from vlprm.cli import data, evaluation, labels, reports
+from vlprm.cli.arguments import app
+from vlprm.errors import UserError
+
+__all__ = ["app", "data", "evaluation", "labels", "main", "reports"]
+
+
+def main() -> None:
+    """Run a command; a UserError is one message and exit status 2."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)

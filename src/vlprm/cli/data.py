@@ -1,0 +1,64 @@
+"""Commands for data sets and base models."""
+
+from __future__ import annotations
+
+from vlprm.cli.arguments import ConfigArg, In, Out, app, parse
+from vlprm.config import slices
+from vlprm.config.models import HubRef
+from vlprm.errors import UserError
+
+
+@app.command()
+def fetch(out: Out, config: ConfigArg) -> None:
+    """Download a pinned revision of a model or data set."""
+    from vlprm.stages import fetch as stage
+
+    stage.run(parse(HubRef, config), out)
+
+
+@app.command()
+def absent(dataset: str, path: str, origin: str) -> None:
+    """Say what file a data set needs, and where it is found; exit status 2."""
+    raise UserError(
+        f"the files of data set {dataset!r} are not there",
+        where=path,
+        cure=f"put them there: {origin}",
+    )
+
+
+@app.command()
+def prepare(samples: Out, images: Out, config: ConfigArg) -> None:
+    """Questions and images of one shard of a data set."""
+    from vlprm.stages import prepare as stage
+
+    stage.run(parse(slices.PrepareSlice, config), samples, images)
+
+
+@app.command()
+def published(
+    rollouts: In,
+    requests: In,
+    results: In,
+    samples: Out,
+    images: Out,
+    to_rollouts: Out,
+    estimates: Out,
+    verdicts: Out,
+    config: ConfigArg,
+) -> None:
+    """Records of a published run: rollouts, estimates, verdicts."""
+    from vlprm.stages import published as stage
+
+    stage.run(
+        parse(slices.PublishedSlice, config),
+        (rollouts, requests, results),
+        (samples, images, to_rollouts, estimates, verdicts),
+    )
+
+
+@app.command()
+def base(weights: Out, config: ConfigArg) -> None:
+    """Train a mini base model from a seed."""
+    from vlprm.stages import base as stage
+
+    stage.run(parse(slices.BaseSlice, config), weights)

@@ -1,0 +1,67 @@
+"""Commands from rollouts to a trained PRM."""
+
+from __future__ import annotations
+
+from vlprm.cli.arguments import ConfigArg, In, Many, Out, app, parse, paths
+from vlprm.config import slices
+
+
+@app.command()
+def rollout(samples: In, images: In, weights: In, rollouts: Out, config: ConfigArg) -> None:
+    """Draw solutions from a policy."""
+    from vlprm.stages import rollout as stage
+
+    stage.run(parse(slices.RolloutSlice, config), samples, images, weights, rollouts)
+
+
+@app.command()
+def estimate(
+    samples: In, images: In, rollouts: In, weights: In, estimates: Out, config: ConfigArg
+) -> None:
+    """Monte-Carlo value of every step."""
+    from vlprm.stages import estimate as stage
+
+    stage.run(parse(slices.EstimateSlice, config), samples, images, rollouts, weights, estimates)
+
+
+@app.command()
+def judge(samples: In, images: In, rollouts: In, verdicts: Out, config: ConfigArg) -> None:
+    """Ask a judge for the first wrong step of every rollout."""
+    from vlprm.stages import judge as stage
+
+    stage.run(parse(slices.JudgeSlice, config), samples, images, rollouts, verdicts)
+
+
+@app.command()
+def label(
+    rollouts: In, estimates: In, verdicts: In, labels: Out, dropped: Out, config: ConfigArg
+) -> None:
+    """Turn estimates and verdicts into step labels."""
+    from vlprm.stages import label as stage
+
+    stage.run(parse(slices.LabelSlice, config), rollouts, estimates, verdicts, labels, dropped)
+
+
+@app.command()
+def examples(
+    samples: Many, rollouts: Many, labels: Many, examples: Out, dropped: Out, config: ConfigArg
+) -> None:
+    """Turn labelled rollouts into training conversations."""
+    from vlprm.stages import examples as stage
+
+    stage.run(
+        parse(slices.ExamplesSlice, config),
+        paths(samples),
+        paths(rollouts),
+        paths(labels),
+        examples,
+        dropped,
+    )
+
+
+@app.command()
+def train(examples: In, images: Many, base: In, weights: Out, config: ConfigArg) -> None:
+    """Train a PRM."""
+    from vlprm.stages import train as stage
+
+    stage.run(parse(slices.TrainSlice, config), examples, paths(images), base, weights)
