@@ -20,11 +20,10 @@ rule absent:
     container:
         image_of("cpu")
     params:
-        path=lambda wc: PLAN.data[wc.dataset].path,
-        origin=lambda wc: PLAN.data[wc.dataset].origin or "see the configuration",
+        config=lambda wc: PLAN.data[wc.dataset].model_dump_json(),
         version=VERSIONS["prepare"],
     shell:
-        "python -m vlprm.cli absent {wildcards.dataset} {params.path:q} {params.origin:q} > {log} 2>&1"
+        "python -m vlprm.cli absent {wildcards.dataset} --config {params.config:q} > {log} 2>&1"
 
 
 rule prepare:

@@ -14,6 +14,7 @@ rule published:
         rollouts=f"{R}/rollouts/{CFG.labels.policy}/{{dataset}}/{{shard}}.parquet",
         estimates=f"{R}/estimates/{CFG.labels.policy}/{{dataset}}/{{shard}}.parquet",
         verdicts=f"{R}/verdicts/{CFG.labels.policy}/{{dataset}}/{{shard}}.parquet",
+        unusable=f"{R}/rollouts/{CFG.labels.policy}/{{dataset}}/{{shard}}.unusable.csv",
     log:
         f"{LOGS}/published/{{dataset}}/{{shard}}.log",
     wildcard_constraints:

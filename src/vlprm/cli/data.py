@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vlprm.cli.arguments import ConfigArg, In, Out, app, parse
 from vlprm.config import slices
+from vlprm.config.data import FileData
 from vlprm.config.models import HubRef
 from vlprm.errors import UserError
 
@@ -17,12 +18,13 @@ def fetch(out: Out, config: ConfigArg) -> None:
 
 
 @app.command()
-def absent(dataset: str, path: str, origin: str) -> None:
-    """Say what file a data set needs, and where it is found; exit status 2."""
+def absent(dataset: str, config: ConfigArg) -> None:
+    """Say which file a data set lacks, and where it is found; exit status 2."""
+    data = parse(FileData, config)
     raise UserError(
         f"the files of data set {dataset!r} are not there",
-        where=path,
-        cure=f"put them there: {origin}",
+        where=data.path,
+        cure=f"put them there; origin: {data.origin or 'not stated'}",
     )
 
 
