@@ -41,6 +41,33 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise empty(path)
 
 
+def read_objects(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON list (``.json``) or of JSON lines, in order.
+
+    Raises UserError as ``read_jsonl`` does, naming the item of a list.
+    """
+    if path.suffix != ".json":
+        yield from (row for _, row in read_jsonl(path))
+        return
+    with _open(path) as file:
+        try:
+            found = json.load(file)
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"malformed JSON ({error.msg}, column {error.colno})",
+                where=f"{path}:{error.lineno}",
+                cure="write one JSON list of objects",
+            ) from error
+    if not isinstance(found, list):
+        raise UserError("not a JSON list", where=str(path), cure="write one JSON list of objects")
+    for number, row in enumerate(found):
+        if not isinstance(row, dict):
+            raise UserError(
+                f"item {number} is not an object", where=str(path), cure="write objects only"
+            )
+        yield row
+
+
 def read_tsv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield ``(line number where the row ends, cells by column name)``.
 

@@ -12,7 +12,7 @@ from vlprm.io.images import ImageStore, load
 from vlprm.io.manifest import recorded
 from vlprm.labels.verdicts import parse_verdict
 from vlprm.records import Rollout, Sample, StepEstimate, Verdict
-from vlprm.rows import read_jsonl
+from vlprm.rows import read_jsonl, read_objects
 from vlprm.sources.published import PublishedRollouts, read_judged, read_rollouts
 from vlprm.sources.unusable import Unusable
 from vlprm.stages import VERSIONS
@@ -34,9 +34,7 @@ def run(config: PublishedSlice, inputs: tuple[Path, Path, Path], outputs: tuple[
     ) as counts:
         rows, requests, results = inputs
         found = read_rollouts(read_jsonl(rows), config.dataset, config.kind, str(rows))
-        judged = read_judged(
-            (row for _, row in read_jsonl(requests)), (row for _, row in read_jsonl(results)), found
-        )
+        judged = read_judged(read_objects(requests), read_objects(results), found)
         left_out = [*found.unusable, *judged.unusable]
         store = ImageStore()
         samples = _with_images(found, judged.images, store, left_out)[: config.n]

@@ -21,7 +21,7 @@ def call(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_slice_names_its_wrong_key() -> None:
-    with pytest.raises(UserError, match="judge.engine"):
+    with pytest.raises(UserError, match=r"judge\.engine"):
         parse(JudgeSlice, json.dumps({"judge": {"name": "x", "engine": "oracle", "prompt": "p"}}))
 
 
