@@ -145,7 +145,6 @@ def _arguments(config: PRMTrainingConfig, scratch: Path, device: str) -> Trainin
         max_grad_norm=config.max_grad_norm,
         seed=config.seed,
         data_seed=config.seed,
-        group_by_length=True,
         gradient_checkpointing=config.gradient_checkpointing,
         deepspeed=config.deepspeed,
         use_cpu=device == "cpu",
