@@ -62,6 +62,7 @@ rule tables:
         tex=f"{R}/tables/strategies.tex",
         steps=report(f"{R}/tables/steps.md", category="Tables"),
         labels=report(f"{R}/tables/labels.md", category="Tables"),
+        paper=report(f"{R}/tables/paper.md", category="Tables"),
         statistics=f"{R}/tables/labels.parquet",
     log:
         f"{LOGS}/tables.log",

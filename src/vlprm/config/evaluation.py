@@ -93,4 +93,3 @@ class TablesConfig(Block):
         description="strategies of the accuracy figure: name or name/aggregation, in order"
     )
     dpi: int = Field(ge=50, le=600, description="of PNG files; SVG has none")
-    compare_with_paper: bool

@@ -83,7 +83,7 @@ def write_manifest(
         config=dict(config),
         inputs=tuple(FileRef(path=str(path), sha256=sha256_of(path)) for path in inputs),
         outputs=tuple(FileRef(path=path.name, sha256=sha256_of(path)) for path in outputs),
-        packages=_versions(),
+        packages=versions(),
         models=dict(models or {}),
         prompts=dict(prompts or {}),
         counts=dict(counts),
@@ -108,7 +108,8 @@ def _json(data: object) -> str:
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that can change a result."""
     found = {}
     for name in _PACKAGES:
         try:

@@ -9,12 +9,13 @@ import polars as pl
 from vlprm.config.slices import TablesSlice
 from vlprm.io import tables
 from vlprm.io.atomic import write_text
-from vlprm.io.manifest import recorded
+from vlprm.io.manifest import recorded, versions
 from vlprm.metrics.label_statistics import LabelStatistics, label_statistics
 from vlprm.records import Metric, Rollout, StepLabel
 from vlprm.stages import VERSIONS
 from vlprm.tables.latex import strategies_tex
 from vlprm.tables.markdown import label_page, step_page, strategies_page
+from vlprm.tables.paper import compare, comparison_page
 from vlprm.tables.strategies import strategy_frame, to_csv
 
 
@@ -33,9 +34,9 @@ def run(
     outputs = [
         out_dir / name
         for name in ("strategies.csv", "strategies.md", "strategies.tex", "steps.md", "labels.md",
-                     "labels.parquet")
+                     "paper.md", "labels.parquet")
     ]  # fmt: skip
-    csv, page, tex, step_table, label_table, statistics = outputs
+    csv, page, tex, step_table, label_table, paper, statistics = outputs
     with recorded(
         "tables",
         VERSIONS["tables"],
@@ -56,12 +57,15 @@ def run(
                     tables.read_many(labels[part], StepLabel),
                 )
             )
+        installed = ", ".join(f"{name} {number}" for name, number in versions().items())
+        facts = config.facts | {"versions": installed}
         write_text(csv, to_csv(strategy_frame(found)))
-        write_text(page, strategies_page(found, config.facts))
-        write_text(tex, strategies_tex(found, config.facts))
-        write_text(step_table, step_page(tables.read_many(steps, Metric), config.facts))
+        write_text(page, strategies_page(found, facts))
+        write_text(tex, strategies_tex(found, facts))
+        write_text(step_table, step_page(tables.read_many(steps, Metric), facts))
         frame = pl.DataFrame([item.model_dump() for item in by_source])
-        write_text(label_table, label_page(frame, config.facts))
+        write_text(label_table, label_page(frame, facts))
+        write_text(paper, comparison_page(compare(found), facts))
         tables.write(by_source, statistics, LabelStatistics)
         counts["rows"] = strategy_frame(found).height
         counts["tables"] = len(outputs)

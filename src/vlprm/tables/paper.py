@@ -110,6 +110,8 @@ def comparison_page(table: pl.DataFrame, facts: Mapping[str, str]) -> str:
             row["note"] or "",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    if table.is_empty():
+        lines += ["", "No policy, PRM and benchmark of this run stands in the paper's table."]
     return "\n".join(lines) + "\n"
 
 
