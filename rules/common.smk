@@ -20,6 +20,11 @@ PLAN = Plan(CFG)
 R, LOGS = PLAN.root, PLAN.logs
 IMAGES = yaml.safe_load(Path(workflow.basedir, "containers/images.yaml").read_text())["images"]
 
+# what a job that runs a model asks for; profiles may set other values for a rule
+ON_GPU = any(model.gpus for model in CFG.models.values())
+ENGINE_MB = 64000 if ON_GPU else 4000
+ENGINE_MINUTES = 1440 if ON_GPU else 120
+
 # the package comes from the checkout, on the driver and in a container alike
 shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; ")
 

@@ -5,6 +5,9 @@ rule fetch_data:
         f"{LOGS}/fetch/data/{{dataset}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: PLAN.data[wc.dataset].hub.model_dump_json(),
         version=VERSIONS["fetch"],
@@ -19,6 +22,9 @@ rule absent:
         f"{LOGS}/absent/{{dataset}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: PLAN.data[wc.dataset].model_dump_json(),
         version=VERSIONS["prepare"],
@@ -37,6 +43,9 @@ rule prepare:
         f"{LOGS}/prepare/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: PLAN.prepare(wc.dataset, wc.shard).model_dump_json(),
         version=VERSIONS["prepare"],

@@ -8,6 +8,9 @@ rule grade:
         f"{LOGS}/grade/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
         version=VERSIONS["grade"],
@@ -29,6 +32,8 @@ rule score:
     container:
         image_of("inference")
     resources:
+        mem_mb=ENGINE_MB,
+        runtime=ENGINE_MINUTES,
         gpu=prm_gpus,
     params:
         config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
@@ -52,6 +57,8 @@ rule rank:
     container:
         image_of("inference")
     resources:
+        mem_mb=ENGINE_MB,
+        runtime=ENGINE_MINUTES,
         gpu=lambda wc: CFG.models[CFG.evaluation.llm_judge].gpus,
     params:
         config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
@@ -76,6 +83,8 @@ rule search:
     container:
         image_of("inference")
     resources:
+        mem_mb=ENGINE_MB,
+        runtime=ENGINE_MINUTES,
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus + prm_gpus(wc),
     params:
         config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
@@ -114,6 +123,9 @@ rule select:
         f"{LOGS}/select/{{policy}}/{{benchmark}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=slices.SelectSlice(
             seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking

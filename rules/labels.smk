@@ -11,6 +11,8 @@ rule estimate:
     container:
         image_of("inference")
     resources:
+        mem_mb=ENGINE_MB,
+        runtime=ENGINE_MINUTES,
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
     params:
         config=lambda wc: slices.estimate(CFG, wc.policy).model_dump_json(),
@@ -32,6 +34,9 @@ rule judge:
         f"{LOGS}/judge/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=slices.JudgeSlice(judge=CFG.labels.judge).model_dump_json(),
         version=VERSIONS["judge"],
@@ -53,6 +58,9 @@ rule label:
         f"{LOGS}/label/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=slices.LabelSlice(
             rule=CFG.labels.rule, min_graded=CFG.labels.estimates.min_graded
@@ -76,6 +84,9 @@ rule examples:
         f"{LOGS}/examples.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=slices.examples(CFG).model_dump_json(),
         version=VERSIONS["examples"],

@@ -5,6 +5,9 @@ rule fetch_model:
         f"{LOGS}/fetch/model/{{model}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: CFG.models[wc.model].hub.model_dump_json(),
         version=VERSIONS["fetch"],
@@ -19,6 +22,9 @@ rule base:
         f"{LOGS}/base/{{model}}.log",
     container:
         image_of("train")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: slices.BaseSlice(base_model=CFG.base_models[wc.model]).model_dump_json(),
         version=VERSIONS["base"],

@@ -21,6 +21,9 @@ rule published:
         dataset="|".join(PLAN.published) or "none",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: slices.PublishedSlice(
             dataset=wc.dataset, kind=PLAN.data[wc.dataset].kind, n=PLAN.data[wc.dataset].n

@@ -10,6 +10,8 @@ rule rollout:
     container:
         image_of("inference")
     resources:
+        mem_mb=ENGINE_MB,
+        runtime=ENGINE_MINUTES,
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
     params:
         config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),

@@ -13,6 +13,9 @@ rule metrics:
         f"{LOGS}/metrics/{{benchmark}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
         version=VERSIONS["metrics"],
@@ -41,6 +44,9 @@ rule step_metrics:
         f"{LOGS}/step_metrics/{{benchmark}}.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
         version=VERSIONS["step_metrics"],
@@ -68,6 +74,9 @@ rule tables:
         f"{LOGS}/tables.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=TABLES,
         version=VERSIONS["tables"],
@@ -97,6 +106,9 @@ rule figures:
         f"{LOGS}/figures.log",
     container:
         image_of("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         config=TABLES,
         version=VERSIONS["figures"],

@@ -10,6 +10,8 @@ rule train:
     container:
         image_of("train")
     resources:
+        mem_mb=ENGINE_MB,
+        runtime=ENGINE_MINUTES,
         gpu=lambda wc: CFG.models[CFG.prms[wc.prm].base].gpus * 8,
     params:
         config=lambda wc: slices.train(CFG, wc.prm).model_dump_json(),

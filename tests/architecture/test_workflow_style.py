@@ -40,7 +40,7 @@ def test_snakemake_lint_is_clean(configfile: str) -> None:
 @pytest.mark.parametrize(("name", "text"), blocks(), ids=[name for name, _ in blocks()])
 def test_rule_is_complete(name: str, text: str) -> None:
     """Named outputs, a log, an image, its own config slice and stage version, one command."""
-    for part in ("output", "params", "log", "container", "shell"):
+    for part in ("output", "params", "log", "container", "resources", "shell"):
         assert re.search(rf"(?m)^    {part}:", text), f"{name} has no {part}"
     assert "version=VERSIONS[" in text, f"{name}: its stage's version belongs to its params"
     assert "config=" in text, f"{name}: its slice of the config belongs to its params"
