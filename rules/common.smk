@@ -46,11 +46,6 @@ def policy_model(wildcards):
     return PLAN.model(CFG.policies[wildcards.policy].model)
 
 
-def role_of(model):
-    """The container role a model's engine runs in: vLLM and GPU models need `inference`."""
-    return "inference" if CFG.models[model].gpus else "cpu"
-
-
 def labelled(kind):
     """All shards of all sources, of one table of the labelled policy."""
     policy = CFG.labels.policy

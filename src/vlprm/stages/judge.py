@@ -18,6 +18,7 @@ from vlprm.prompts import sha256_of_all
 from vlprm.protocols import JudgeReply, JudgeRequest
 from vlprm.records import Message, Rollout, Sample, Verdict
 from vlprm.stages import VERSIONS
+from vlprm.steps import shown_to_judge
 
 ROLLOUTS_A_BATCH = 256
 
@@ -52,7 +53,8 @@ def run(config: JudgeSlice, samples: Path, images: Path, rollouts: Path, verdict
 
 
 def _request(config: JudgeSlice, sample: Sample, rollout: Rollout) -> JudgeRequest:
-    text = prompts.render(config.judge.prompt, problem=question_text(sample), solution=rollout.text)
+    solution = shown_to_judge(rollout.text, rollout.steps)
+    text = prompts.render(config.judge.prompt, problem=question_text(sample), solution=solution)
     message = Message(role="user", text=text, images=sample.images)
     return JudgeRequest(id=rollout.id, sample=sample, steps=rollout.steps, messages=(message,))
 
