@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from vlprm.config import slices
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
+from vlprm.determinism import shell_exports
 from vlprm.errors import UserError
 from vlprm.stages import VERSIONS
 
@@ -25,8 +26,9 @@ ON_GPU = any(model.gpus for model in CFG.models.values())
 ENGINE_MB = 64000 if ON_GPU else 4000
 ENGINE_MINUTES = 1440 if ON_GPU else 120
 
-# the package comes from the checkout, on the driver and in a container alike
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; ")
+# the package comes from the checkout, on the driver and in a container alike; the settings that
+# keep bytes the same come from one place
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; {shell_exports()}")
 
 
 wildcard_constraints:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import data, evaluation, labels, reports
+from vlprm.cli import data, evaluation, labels, provenance, reports
 from vlprm.cli.arguments import app
+from vlprm.determinism import settle_environment
 from vlprm.errors import UserError
 
-__all__ = ["app", "data", "evaluation", "labels", "main", "reports"]
+__all__ = ["app", "data", "evaluation", "labels", "main", "provenance", "reports"]
 
 
 def main() -> None:
     """Run a command; a UserError is one message and exit status 2."""
+    settle_environment()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )

@@ -21,7 +21,7 @@ from vlprm import prompts
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.matrix import MatrixSpec
 from vlprm.prm.format import render_turns
-from vlprm.qwen.model import batch_vision, set_threads
+from vlprm.qwen.model import batch_vision, settle_torch
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_text import question, solution
 from vlprm.training.base_architecture import build_model, save_processor
@@ -39,7 +39,7 @@ def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None
 
     Weights are stored in bfloat16. Returns counts for the stage's closing line.
     """
-    set_threads()
+    settle_torch()
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU; no effect on a CPU
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # puzzles are made by forked workers
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
