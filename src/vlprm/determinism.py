@@ -132,14 +132,13 @@ def settle_environment(environment: MutableMapping[str, str] = os.environ) -> No
 def shell_exports(environment: Mapping[str, str] = os.environ) -> str:
     """``export NAME=value; ...`` for a rule's shell prefix.
 
-    A value that stands when it is given is left to the job's own environment: Snakemake sets a
-    job's thread count there, after the prefix was written.
+    Settings whose given value stands are left out: Snakemake puts a job's thread count into its
+    environment, and the command line fills in what is missing.
     """
-    wanted = in_force(environment)
-    lines = [f"export {SWITCH}={cpu_mode(environment)}; "]
-    for setting in ENVIRONMENT:
-        if setting.name in wanted and setting.given_stands:
-            lines.append(f'export {setting.name}="${{{setting.name}:-{setting.value}}}"; ')
-        elif setting.name in wanted:
-            lines.append(f"export {setting.name}={shlex.quote(setting.value)}; ")
-    return "".join(lines)
+    wanted = in_force(environment) | {SWITCH: cpu_mode(environment)}
+    stands = {setting.name for setting in ENVIRONMENT if setting.given_stands}
+    return "".join(
+        f"export {name}={shlex.quote(value)}; "
+        for name, value in wanted.items()
+        if name not in stands
+    )

@@ -19,7 +19,7 @@ from vlprm.provenance import RunManifest, StageRun, Timing
 Entity = dict[str, Any]
 CONTEXT = [
     "https://w3id.org/ro/crate/1.1/context",
-    "https://w3id.org/ro/terms/workflow-run/context",
+    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
 ]
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -42,7 +42,9 @@ FORMATS = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".txt": "text/plain",
+    ".jinja": "text/plain",
 }
+ANY_FORMAT = "application/octet-stream"
 
 
 def metadata(manifest: RunManifest, timings: dict[str, Timing], snakemake: str) -> str:
@@ -54,11 +56,10 @@ def metadata(manifest: RunManifest, timings: dict[str, Timing], snakemake: str) 
     files = _files(manifest)
     ended = max(item.finished for item in timings.values())
     begun = min(item.started for item in timings.values())
-    actions = [
-        _action(record, stage, timings[record], manifest) for record, stage in _stages(manifest)
-    ]
-    tools = sorted({stage.stage for _, stage in _stages(manifest)})
-    made = {path for _, stage in _stages(manifest) for path in stage.outputs}
+    stages = sorted(manifest.stages.items())
+    actions = [_action(record, stage, timings[record], manifest) for record, stage in stages]
+    tools = sorted({stage.stage for _, stage in stages})
+    made = artefacts(manifest).keys()
     whole: Entity = {
         "@id": "#run",
         "@type": "CreateAction",
@@ -83,13 +84,9 @@ def metadata(manifest: RunManifest, timings: dict[str, Timing], snakemake: str) 
     return text + "\n"
 
 
-def _stages(manifest: RunManifest) -> list[tuple[str, StageRun]]:
-    return sorted(manifest.stages.items())
-
-
 def _files(manifest: RunManifest) -> dict[str, str]:
     """Every file that was read or written, with its sha256 (as written, where the run wrote it)."""
-    read = {path: sha for _, stage in _stages(manifest) for path, sha in stage.inputs.items()}
+    read = {path: sha for stage in manifest.stages.values() for path, sha in stage.inputs.items()}
     return read | {path: sha for path, (sha, _) in artefacts(manifest).items()}
 
 
@@ -102,8 +99,10 @@ def _id(run: str, path: str) -> str:
     )
 
 
-def _refs(run: str, paths: Iterable[str]) -> list[Entity]:
-    return [{"@id": _id(run, path)} for path in paths]
+def _refs(run: str, paths: Iterable[str]) -> list[Entity] | Entity:
+    """References to files; a single one stands alone, as RO-Crate 1.1 recommends."""
+    found: list[Entity] = [{"@id": _id(run, path)} for path in paths]
+    return found[0] if len(found) == 1 else found
 
 
 def _time(moment: datetime) -> str:
@@ -113,7 +112,8 @@ def _time(moment: datetime) -> str:
 def _root(
     manifest: RunManifest, ended: datetime, mentions: list[str], files: dict[str, str]
 ) -> Iterator[Entity]:
-    inside = [item for item in _refs(manifest.run, sorted(files)) if item["@id"][0] != "#"]
+    ids = [_id(manifest.run, path) for path in sorted(files)]
+    inside = [{"@id": name} for name in ids if not name.startswith("#")]
     yield {
         "@id": "ro-crate-metadata.json",
         "@type": "CreativeWork",
@@ -152,6 +152,7 @@ def _workflow(tools: list[str], snakemake: str) -> Iterator[Entity]:
         "name": "vlprm",
         "version": vlprm.__version__,
         "license": {"@id": LICENCE},
+        "encodingFormat": "text/plain",
         "programmingLanguage": {"@id": LANGUAGE},
         "hasPart": [{"@id": f"#stage/{tool}"} for tool in tools],
         "step": [{"@id": f"#step/{tool}"} for tool in tools],
@@ -252,5 +253,4 @@ def _file(run: str, path: str, sha256: str) -> Entity:
         "name": path,
         "sha256": sha256,
     }
-    suffix = PurePosixPath(path).suffix
-    return entity | ({"encodingFormat": FORMATS[suffix]} if suffix in FORMATS else {})
+    return entity | {"encodingFormat": FORMATS.get(PurePosixPath(path).suffix, ANY_FORMAT)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import platform
 import shutil
 import time
@@ -41,7 +40,6 @@ def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None
     """
     settle_torch()
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU; no effect on a CPU
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # puzzles are made by forked workers
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     scratch = out_dir / ".training"
     shutil.rmtree(scratch, ignore_errors=True)
