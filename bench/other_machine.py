@@ -5,7 +5,8 @@ plan (Snakemake's own commands), run there in the order of their files, and the 
 back. What another processor changes is told from what another torch changes by running the plan
 here with that torch too.
 
-usage: python bench/other_machine.py plan CONFIGFILE PLAN.json
+usage: python bench/other_machine.py                      the nano run with and without caps, compared
+       python bench/other_machine.py plan CONFIGFILE PLAN.json
        python bench/other_machine.py run PLAN.json FOLDER [JOBS]    (VLPRM_CPU=native: without caps)
        python bench/other_machine.py diff RESULTS OTHER_RESULTS      largest numeric difference
 """
@@ -16,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from vlprm.determinism import cpu_mode, settle_environment  # noqa: E402
+from vlprm.determinism import SWITCH, cpu_mode, settle_environment  # noqa: E402
 from vlprm.io.run_manifest import NAME, collect, save  # noqa: E402
 from vlprm.provenance import RunManifest  # noqa: E402
 
@@ -165,8 +167,22 @@ def _largest(first: Path, second: Path) -> float:
     return worst
 
 
+def caps() -> None:
+    """The nano run with and without capped instruction sets, and how far they are apart."""
+    folder = ROOT / "build" / "other_machine"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    plan(ROOT / "tests" / "workflow" / "nano.yaml", folder / "plan.json")
+    for mode in ("portable", "native"):
+        command = [sys.executable, __file__, "run", str(folder / "plan.json"), str(folder / mode)]
+        subprocess.run([*command, "2"], env=os.environ | {SWITCH: mode}, check=True)
+    diff(folder / "portable" / "results" / "nano", folder / "native" / "results" / "nano")
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case []:
+            caps()
         case ["plan", configfile, out]:
             plan(Path(configfile), Path(out))
         case ["run", planned, folder, *jobs]:

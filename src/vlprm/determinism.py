@@ -67,9 +67,9 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("OPENBLAS_CORETYPE", "Haswell", "numpy, scipy", "OpenBLAS's kernels", cap=True),
     Setting(
         "NPY_DISABLE_CPU_FEATURES",
-        "X86_V4 AVX512_ICL AVX512_SPR",
+        "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL",
         "numpy",
-        "numpy's own loops (exp, log, sums)",
+        "numpy's own loops; the names of numpy 2.4 and of those before it",
         cap=True,
     ),
     Setting(
