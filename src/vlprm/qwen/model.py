@@ -23,6 +23,8 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
 from vlprm.errors import UserError
 
 Dtype = Literal["float32", "bfloat16"]
+WEIGHTS = "model.safetensors"
+"""The file of a checkpoint that is moved into place last: its presence means complete."""
 
 
 def set_threads() -> None:
