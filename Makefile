@@ -35,7 +35,7 @@ lint: $(VENV)/.test  ## ruff, mypy, import contracts, snakefmt
 	ruff format --check --quiet .
 	mypy
 	lint-imports --no-logo
-	snakefmt --check --quiet Snakefile rules
+	snakefmt --check Snakefile rules
 
 repeat: $(VENV)/.cpu  ## two runs in two fresh directories, sha256 of every result compared
 	$(PY) bench/repeat.py

@@ -63,12 +63,14 @@ rule tables:
         rollouts=labelled("rollouts"),
         labels=labelled("labels"),
     output:
-        strategies=report(f"{R}/tables/strategies.csv", category="Tables"),
-        page=report(f"{R}/tables/strategies.md", category="Tables"),
+        strategies=report(
+            f"{R}/tables/strategies.csv", caption="report/strategies.rst", category="Tables"
+        ),
+        page=report(f"{R}/tables/strategies.md", caption="report/strategies.rst", category="Tables"),
         tex=f"{R}/tables/strategies.tex",
-        steps=report(f"{R}/tables/steps.md", category="Tables"),
-        labels=report(f"{R}/tables/labels.md", category="Tables"),
-        paper=report(f"{R}/tables/paper.md", category="Tables"),
+        steps=report(f"{R}/tables/steps.md", caption="report/steps.rst", category="Tables"),
+        labels=report(f"{R}/tables/labels.md", caption="report/labels.rst", category="Tables"),
+        paper=report(f"{R}/tables/paper.md", caption="report/paper.rst", category="Tables"),
         statistics=f"{R}/tables/labels.parquet",
     log:
         f"{LOGS}/tables.log",
@@ -94,10 +96,18 @@ rule figures:
         confusions=of_benchmarks("confusion"),
         labels=rules.tables.output.statistics,
     output:
-        accuracy=report(f"{R}/figures/accuracy.svg", category="Figures"),
-        calibration=report(f"{R}/figures/calibration.svg", category="Figures"),
-        first_error=report(f"{R}/figures/first_error.svg", category="Figures"),
-        labels=report(f"{R}/figures/labels.svg", category="Figures"),
+        accuracy=report(
+            f"{R}/figures/accuracy.svg", caption="report/accuracy.rst", category="Figures"
+        ),
+        calibration=report(
+            f"{R}/figures/calibration.svg", caption="report/calibration.rst", category="Figures"
+        ),
+        first_error=report(
+            f"{R}/figures/first_error.svg", caption="report/first_error.rst", category="Figures"
+        ),
+        labels=report(
+            f"{R}/figures/labels.svg", caption="report/label_figure.rst", category="Figures"
+        ),
         png=expand(
             f"{R}/figures/{{name}}.png",
             name=["accuracy", "calibration", "first_error", "labels"],

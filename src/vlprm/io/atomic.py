@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,14 +36,42 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
+        _sync(temporary)
         temporary.replace(path)
     except OSError as error:
         raise _explained(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path, last: str) -> Iterator[Path]:
+    """Yield an empty scratch folder inside ``folder``; move its files up when the block succeeds.
+
+    For checkpoints, whose files a library writes: ``last`` is moved after all others, so its
+    presence means complete. Subfolders are dropped. Raises UserError when the disk is full,
+    over quota or not writable; nothing is left behind.
+    """
+    scratch = folder / ".unfinished"
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+        scratch.mkdir(parents=True)
+        yield scratch
+        files = [file for file in scratch.iterdir() if file.is_file()]
+        for file in files:
+            _sync(file)
+        for file in sorted(files, key=lambda file: (file.name == last, file.name)):
+            file.replace(folder / file.name)
+    except Exception as error:
+        raise _explained(error, folder / last) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+    file.chmod(0o644)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -50,10 +80,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _explained(error: OSError, path: Path) -> Exception:
-    cure = _CURES.get(error.errno or 0)
+def _explained(error: Exception, path: Path) -> Exception:
+    number = getattr(error, "errno", None)
+    if number is None:  # safetensors reports the number in words: "... (os error 28)"
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        number = int(found[1]) if found else 0
+    cure = _CURES.get(number)
     if cure is None:
         return error
-    return UserError(
-        f"could not write: {os.strerror(error.errno or 0)}", where=str(path), cure=cure
-    )
+    return UserError(f"could not write: {os.strerror(number)}", where=str(path), cure=cure)

@@ -23,6 +23,8 @@ from vlprm.determinism import TORCH, in_force
 from vlprm.errors import UserError
 
 Dtype = Literal["float32", "bfloat16"]
+WEIGHTS = "model.safetensors"
+"""The file of a checkpoint that is moved into place last: its presence means complete."""
 
 
 def settle_torch(*, training: bool = False, on_gpu: bool = False) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import platform
-import shutil
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -19,8 +17,10 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast
 from vlprm import prompts
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.matrix import MatrixSpec
+from vlprm.io.atomic import atomic_folder
+from vlprm.io.manifest import sha256_of
 from vlprm.prm.format import render_turns
-from vlprm.qwen.model import batch_vision, settle_torch
+from vlprm.qwen.model import WEIGHTS, batch_vision, settle_torch
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_text import question, solution
 from vlprm.training.base_architecture import build_model, save_processor
@@ -41,44 +41,43 @@ def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None
     settle_torch()
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU; no effect on a CPU
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    scratch = out_dir / ".training"
-    shutil.rmtree(scratch, ignore_errors=True)
-    tokenizer = build_tokenizer(_vocabulary_texts(config), scratch)
+    with atomic_folder(out_dir, last=WEIGHTS) as scratch:
+        tokenizer = build_tokenizer(_vocabulary_texts(config), scratch)
+        data = _puzzles(config, tokenizer).to(where)
+        model = build_model(config, tokenizer).to(where)
+        batch_vision(model)
+        loss = _train(model, data, config)
+        model = model.to(torch.bfloat16)
+        save_processor(scratch)
+        model.save_pretrained(scratch)
+        scores = _evaluate(model.float(), config, tokenizer, where)
+        parameters = sum(p.numel() for p in model.parameters())
+        recipe = {
+            "config": config.model_dump(mode="json"),
+            "parameters": parameters,
+            "final_loss": round(loss, 4),
+            "held_out": scores,
+            "versions": {name: version(name) for name in ("torch", "transformers")},
+            "hardware": torch.cuda.get_device_name() if where == "cuda" else platform.machine(),
+            "sha256": {file.name: sha256_of(file) for file in sorted(scratch.iterdir())},
+        }
+        (scratch / "recipe.json").write_text(json.dumps(recipe, indent=1, sort_keys=True) + "\n")
+    log.info("base: %s", json.dumps(scores))
+    return {"puzzles": config.n_puzzles, "steps": config.steps, "parameters": parameters}
+
+
+def _puzzles(config: BaseModelConfig, tokenizer: Qwen2TokenizerFast) -> PuzzleSet:
     started = time.monotonic()
-    data = puzzle_set(
+    made = puzzle_set(
         config.puzzles,
         config.puzzle_seed,
         config.n_puzzles,
         config.user_prompt,
         tokenizer,
         config.claims,
-    ).to(where)
+    )
     log.info("base: %d puzzles in %.0f s", config.n_puzzles, time.monotonic() - started)
-    model = build_model(config, tokenizer).to(where)
-    batch_vision(model)
-    loss = _train(model, data, config)
-    model = model.to(torch.bfloat16)
-    save_processor(scratch)
-    model.save_pretrained(scratch)
-    scores = _evaluate(model.float(), config, tokenizer, where)
-    recipe = {
-        "config": config.model_dump(mode="json"),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "final_loss": round(loss, 4),
-        "held_out": scores,
-        "versions": {name: version(name) for name in ("torch", "transformers")},
-        "hardware": torch.cuda.get_device_name() if where == "cuda" else platform.machine(),
-        "sha256": {
-            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(scratch.iterdir())
-        },
-    }
-    (scratch / "recipe.json").write_text(json.dumps(recipe, indent=1, sort_keys=True) + "\n")
-    for file in sorted(scratch.iterdir(), key=lambda file: file.name == "model.safetensors"):
-        file.replace(out_dir / file.name)
-    scratch.rmdir()
-    log.info("base: %s", json.dumps(scores))
-    return {"puzzles": config.n_puzzles, "steps": config.steps, "parameters": recipe["parameters"]}
+    return made
 
 
 def _vocabulary_texts(config: BaseModelConfig) -> list[str]:

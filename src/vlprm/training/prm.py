@@ -16,9 +16,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from vlprm.config.models import ModelConfig
 from vlprm.config.training import PRMTrainingConfig
 from vlprm.errors import UserError
+from vlprm.io.atomic import atomic_folder
 from vlprm.prm.format import VALUE_TOKENS
 from vlprm.qwen.inputs import Images, QwenInputs
-from vlprm.qwen.model import load_model, settle_torch
+from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
 from vlprm.training.collator import IGNORED, Conversation, PRMCollator
 
@@ -87,7 +88,7 @@ def train_prm(
     """Train one PRM from ``base_dir`` and write its checkpoint into ``out_dir``.
 
     ``model.safetensors`` is moved into place last. Returns counts. Raises UserError without
-    examples.
+    examples and when the disk is full.
     """
     if not examples:
         raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
@@ -98,27 +99,21 @@ def train_prm(
     rows = [collate.conversation(example) for example in examples]
     model = load_model(base_dir, dtype=base.dtype, device=device)
     model.model.visual.requires_grad_(config.tune_vision)
-    scratch = out_dir / ".training"
-    shutil.rmtree(scratch, ignore_errors=True)
-    trainer = _PRMTrainer(
-        model=model,
-        args=_arguments(config, scratch, device),
-        train_dataset=_Conversations(rows),
-        data_collator=collate,
-        callbacks=[_Lines()],
-    )
-    trainer.model_accepts_loss_kwargs = True
-    outcome = trainer.train()
-    log.info("train: mean loss %.4f", outcome.training_loss)
-    model.save_pretrained(scratch)
-    for name in _COPIED:
-        if (base_dir / name).exists():
-            shutil.copyfile(base_dir / name, scratch / name)
-    files = [file for file in scratch.iterdir() if file.is_file()]
-    for file in sorted(files, key=lambda file: file.name == "model.safetensors"):
-        file.chmod(0o644)
-        file.replace(out_dir / file.name)
-    shutil.rmtree(scratch)
+    with atomic_folder(out_dir, last=WEIGHTS) as scratch:
+        trainer = _PRMTrainer(
+            model=model,
+            args=_arguments(config, scratch, device),
+            train_dataset=_Conversations(rows),
+            data_collator=collate,
+            callbacks=[_Lines()],
+        )
+        trainer.model_accepts_loss_kwargs = True
+        outcome = trainer.train()
+        log.info("train: mean loss %.4f", outcome.training_loss)
+        model.save_pretrained(scratch)
+        for name in _COPIED:
+            if (base_dir / name).exists():
+                shutil.copyfile(base_dir / name, scratch / name)
     plus = inputs.token_id(VALUE_TOKENS[0])
     targets = [token for row in rows for _, token in row.targets]
     return {

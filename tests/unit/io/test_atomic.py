@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vlprm.errors import UserError
-from vlprm.io.atomic import atomic_path, write_text
+from vlprm.io.atomic import atomic_folder, atomic_path, write_text
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -41,3 +41,30 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises((UserError, OSError)):
         write_text(tmp_path / "file" / "below", "x")
+
+
+def test_a_folder_is_complete_when_its_last_file_is_there(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path, last="weights") as scratch:
+        for name in ("weights", "config", "vocabulary"):
+            (scratch / name).write_text(name)
+        assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config", "vocabulary", "weights"]
+
+
+def test_a_folder_on_a_full_disk_is_explained_and_left_empty(tmp_path: Path) -> None:
+    """safetensors raises its own error type and gives the number in words."""
+    said = "Error while serializing: I/O error: No space left on device (os error 28)"
+    with (
+        pytest.raises(UserError, match="No space left") as caught,
+        atomic_folder(tmp_path, last="weights") as scratch,
+    ):
+        (scratch / "weights").write_text("half")
+        raise RuntimeError(said)
+    assert str(tmp_path / "weights") in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_error_in_a_folder_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path, last="weights"):
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,78 @@
+"""A disk that is really full: a small memory file system, mounted where a stage writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.runs import ROOT, Workdir, nano
+from vlprm.config import slices
+from vlprm.config.plan import Plan
+from vlprm.config.run import load_config
+
+CONFIG = load_config(nano(), "nano.yaml")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """64 KiB of room. Mounting takes root; without it the test says so and skips."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs root and the right to mount a small file system")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def refused(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "vlprm.cli", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "-> free some space" in done.stderr
+    return done.stderr
+
+
+def whole_files(disk: Path) -> set[str]:
+    """What is left on the disk; a temporary file would show as one."""
+    return {path.name for path in disk.rglob("*") if path.is_file()}
+
+
+def test_images_do_not_fit(small_disk: Path) -> None:
+    config = Plan(CONFIG).prepare("matrix", "000").model_dump_json()
+    images = small_disk / "images.parquet"
+    said = refused(
+        "prepare", "--samples", str(small_disk / "samples.parquet"), "--images", str(images),
+        "--config", config,
+    )  # fmt: skip
+    assert str(images) in said
+    assert whole_files(small_disk) <= {"samples.parquet"}
+
+
+def test_a_checkpoint_does_not_fit(small_disk: Path, nano_run: Workdir) -> None:
+    results = nano_run.path / "results" / CONFIG.run
+    weights = small_disk / "model.safetensors"
+    packs = sorted(map(str, results.glob("images/matrix-train/*.parquet")))
+    said = refused(
+        "train", "--examples", str(results / "examples/examples.parquet"),
+        "--images", " ".join(packs),
+        "--base", str(ROOT / "models/mini/small/model.safetensors"), "--weights", str(weights),
+        "--config", json.dumps(slices.train(CONFIG, "prm-small").model_dump(mode="json")),
+    )  # fmt: skip
+    assert str(weights) in said
+    assert whole_files(small_disk) == set()
