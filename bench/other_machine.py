@@ -5,7 +5,7 @@ plan (Snakemake's own commands), run there in the order of their files, and the 
 back. What another processor changes is told from what another torch changes by running the plan
 here with that torch too.
 
-usage: python bench/other_machine.py                      the nano run with and without caps, compared
+usage: python bench/other_machine.py                 the nano run with and without caps, compared
        python bench/other_machine.py plan CONFIGFILE PLAN.json
        python bench/other_machine.py run PLAN.json FOLDER [JOBS]    (VLPRM_CPU=native: without caps)
        python bench/other_machine.py diff RESULTS OTHER_RESULTS      largest numeric difference

@@ -14,7 +14,7 @@ rule manifest:
         mem_mb=4000,
         runtime=120,
     params:
-        config=R,
+        config=lambda wc, output: str(Path(output.manifest).parent),
         version=VERSIONS["manifest"],
     shell:
         "python -m vlprm.cli manifest {params.config} --out {output.manifest} > {log} 2>&1"
@@ -53,7 +53,7 @@ rule crate:
         mem_mb=4000,
         runtime=120,
     params:
-        config=R,
+        config=lambda wc, output: str(Path(output.crate).parent),
         version=VERSIONS["crate"],
     shell:
         "python -m vlprm.cli crate {params.config} {params.config} > {log} 2>&1"

@@ -19,8 +19,9 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     apply_rotary_pos_emb_vision,
 )
 
-from vlprm.determinism import TORCH, in_force
+from vlprm.determinism import TORCH, cpu_mode, in_force
 from vlprm.errors import UserError
+from vlprm.qwen.linear import use_onednn
 
 Dtype = Literal["float32", "bfloat16"]
 WEIGHTS = "model.safetensors"
@@ -57,6 +58,8 @@ def load_model(
             cure="point the model's path at a folder with config.json and model.safetensors",
         ) from error
     batch_vision(model)
+    if device == "cpu" and dtype == "float32" and cpu_mode() == "portable":
+        use_onednn(model)
     return model.to(device).eval()
 
 
