@@ -21,7 +21,7 @@ def use_onednn(model: nn.Module) -> None:
     """Give every linear layer of a float32 model on a CPU oneDNN's product, backward too."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            module.forward = _forward(module)  # type: ignore[method-assign]
+            module.forward = _forward(module)  # type: ignore[method-assign, assignment]
 
 
 def _forward(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
