@@ -14,6 +14,7 @@ from vlprm.stages import VERSIONS
 
 try:
     CFG = load_config(config, ", ".join(map(str, workflow.configfiles)) or "config.yaml")
+    SETTINGS = shell_exports()
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -28,7 +29,7 @@ ENGINE_MINUTES = 1440 if ON_GPU else 120
 
 # the package comes from the checkout, on the driver and in a container alike; the settings that
 # keep bytes the same come from one place
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; {shell_exports()}")
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; {SETTINGS}")
 
 
 wildcard_constraints:

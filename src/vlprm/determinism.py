@@ -4,7 +4,7 @@ Rules, the command line, tests and measurements take the environment from here
 (``settle_environment``, ``shell_exports``); ``qwen.model.settle_torch`` applies ``TORCH``. What
 each setting buys, and what stays different, is measured in ``bench/determinism.md``.
 
-Standard library only: a rule's shell prefix and a container's start both import it.
+Imports nothing heavy: the Snakefile and every command's start do it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import shlex
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Literal
+
+from vlprm.errors import UserError
 
 SWITCH = "VLPRM_CPU"
 """Environment variable: ``portable`` caps instruction sets; ``native`` leaves them to each library,
@@ -103,8 +105,18 @@ TORCH = TorchSettings(deterministic_algorithms=True, cudnn_benchmark=False)
 
 
 def cpu_mode(environment: Mapping[str, str] = os.environ) -> str:
-    """``portable`` or ``native``: the switch, or what holds without it."""
-    return environment.get(SWITCH) or CPU_MODE
+    """``portable`` or ``native``: the switch, or what holds without it.
+
+    Raises UserError for anything else.
+    """
+    mode = environment.get(SWITCH) or CPU_MODE
+    if mode not in ("portable", "native"):
+        raise UserError(
+            f"{mode!r} is no mode",
+            where=f"environment variable {SWITCH}",
+            cure="portable (the default: instruction sets capped) or native",
+        )
+    return mode
 
 
 def in_force(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

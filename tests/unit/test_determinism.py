@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vlprm.determinism import ENVIRONMENT, in_force, settle_environment, shell_exports
+from vlprm.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPS = {setting.name for setting in ENVIRONMENT if setting.cap}
@@ -28,6 +29,11 @@ def test_threads_given_by_the_workflow_stand_and_a_stray_seed_does_not() -> None
     assert environment["OMP_NUM_THREADS"] == "4"
     assert environment["PYTHONHASHSEED"] == "0"
     assert not CAPS & environment.keys()
+
+
+def test_an_unknown_mode_is_one_message() -> None:
+    with pytest.raises(UserError, match="VLPRM_CPU: 'fast' is no mode"):
+        in_force({"VLPRM_CPU": "fast"})
 
 
 @pytest.mark.parametrize("mode", ["portable", "native"])

@@ -18,11 +18,11 @@ __all__ = ["app", "data", "evaluation", "labels", "main", "provenance", "reports
 
 def main() -> None:
     """Run a command; a UserError is one message and exit status 2."""
-    settle_environment()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
+        settle_environment()
         app()
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
