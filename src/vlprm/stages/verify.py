@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from vlprm.io.atomic import write_text
-from vlprm.io.run_manifest import collect, load, published_for
+from vlprm.io.run_manifest import SUFFIX, collect, load, published_for
 from vlprm.io.verify import verify
 from vlprm.io.verify_report import page
 
@@ -22,8 +22,9 @@ def run(manifest: Path, expected: Path, report: Path | None = None) -> tuple[boo
     """
     ours = load(manifest)
     folder: Path | None = None
-    if next(manifest.resolve().parent.rglob("?*.manifest.json"), None):
-        folder = manifest.resolve().parents[2]
+    results = manifest.resolve().parent
+    if results.parts[-2:] == ("results", ours.run) and next(results.rglob(f"?*{SUFFIX}"), None):
+        folder = results.parents[1]
         now = collect(manifest.parent)
         if now != ours:
             log.warning("verify: %s is older than its results, which are compared", manifest)
