@@ -208,7 +208,7 @@ def _action(record: str, stage: StageRun, timing: Timing, manifest: RunManifest)
         "startTime": _time(timing.started),
         "endTime": _time(timing.finished),
         "location": {"@id": f"#platform/{stage.platform}"},
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        "actionStatus": "http://schema.org/CompletedActionStatus",
     }
 
 
