@@ -1,7 +1,7 @@
 """Two runs of one configuration, result by result: are they the same bytes?
 
 Volatile files are left out on purpose: ``*.timing.json`` (times, host), logs, and Snakemake's
-HTML report, which carries the date it was written.
+HTML report and the RO-Crate export, which carry dates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vlprm.io.manifest import sha256_of
 log = logging.getLogger(__name__)
 
 Outcome = Literal["same", "differs", "missing"]
-VOLATILE = ("*.timing.json", "*.log", "*.tmp", "report.html")
+VOLATILE = ("*.timing.json", "*.log", "*.tmp", "report.html", "ro-crate-metadata.json")
 VOLATILE_FOLDERS = frozenset({"logs", ".snakemake"})
 
 
