@@ -68,8 +68,13 @@ def size_gb(config: HubRef) -> float:
         raise _said_plainly(error, config, Path()) from error
 
 
+def _endpoint() -> str | None:
+    """The Hub's address where it is another than the public one: a mirror."""
+    return os.environ.get("HF_ENDPOINT") or None
+
+
 def _stated(config: HubRef) -> dict[str, _Stated]:
-    info = HfApi().repo_info(
+    info = HfApi(endpoint=_endpoint()).repo_info(
         config.repo, repo_type=config.repo_type, revision=config.revision, files_metadata=True
     )
     if info.sha != config.revision:
@@ -97,6 +102,7 @@ def _download(config: HubRef, folder: Path) -> None:
                 repo_type=config.repo_type,
                 revision=config.revision,
                 local_dir=folder,
+                endpoint=_endpoint(),
             )
         except OSError as error:
             if number == _TRIES or not _transient(error):
@@ -185,7 +191,7 @@ def _said_plainly(error: Exception, config: HubRef, folder: Path) -> Exception:
         return explained(error, folder)
     reason = f"HTTP {status}" if status else type(error).__name__
     return UserError(
-        f"download failed: {reason}, from {os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}",
+        f"download failed: {reason}, from {_endpoint() or 'https://huggingface.co'}",
         where=where,
         cure="check the network (a proxy? https_proxy), then run the same command again: "
         "it goes on where it stopped",
