@@ -14,6 +14,7 @@ from vlprm.preflight.needs import Needs
 
 SWITCH = "VLPRM_PREFLIGHT"
 """Environment variable: ``off`` leaves out the checks before the first job."""
+_SPARE_GB = 0.05  # logs, Snakemake's own records
 
 
 def examine(plan: Plan, machine: Machine) -> list[Finding]:
@@ -92,4 +93,6 @@ def _fetching(plan: Plan, machine: Machine, results_gb: float = 0.0) -> Iterator
         )
     yield from inputs.check_hub_token(pending)
     hub_gb = sum(item.still_gb for item in pending)
-    yield from storage.check_disk([(machine.workdir / "results", results_gb), (resources, hub_gb)])
+    yield from storage.check_disk(
+        [(machine.workdir / "results", results_gb + _SPARE_GB), (resources, hub_gb)]
+    )

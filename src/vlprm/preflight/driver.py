@@ -61,7 +61,7 @@ def _machine(workflow: Any, options: Any) -> Machine:
     settings["apptainer-prefix"] = deployment.apptainer_prefix
     for key in ("submit", "status", "cancel", "sidecar"):
         command = getattr(options, f"cluster_generic_{key}_cmd", None)
-        if command:
+        if isinstance(command, str):  # unset: a marker of its own
             settings[f"cluster-generic-{key}-cmd"] = command
     return from_profile(settings, checkout=Path(workflow.basedir), workdir=Path.cwd())
 

@@ -62,6 +62,10 @@ def read_profile(names: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
                 where=str(file),
                 cure="correct the file; profiles/mini is an example",
             ) from error
+        for key in map("cluster-generic-{}-cmd".format, _COMMANDS):
+            beside = file.parent / str(settings.get(key))
+            if beside.is_file():  # Snakemake looks beside the profile first, too
+                settings[key] = str(beside)
         files.append(file)
     return settings, files
 

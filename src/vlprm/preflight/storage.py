@@ -11,8 +11,6 @@ from pathlib import Path
 
 from vlprm.preflight.finding import Finding, failure, named, ok
 
-_SPARE_GB = 0.05  # logs, Snakemake's own records
-
 
 def nearest(path: Path) -> Path:
     """The path itself, or the nearest folder above it that exists."""
@@ -51,12 +49,14 @@ def check_disk(needs_gb: Iterable[tuple[Path, float]]) -> Iterator[Finding]:
     needed: dict[int, float] = defaultdict(float)
     places: dict[int, Path] = {}
     for folder, gb in needs_gb:
+        if gb == 0:
+            continue
         place = nearest(folder)
         device = place.stat().st_dev
         needed[device] += gb
         places.setdefault(device, place)
     for device, place in places.items():
-        free, gb = shutil.disk_usage(place).free / 1e9, needed[device] + _SPARE_GB
+        free, gb = shutil.disk_usage(place).free / 1e9, needed[device]
         if free < gb:
             yield failure(
                 "disk",
