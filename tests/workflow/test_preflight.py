@@ -94,24 +94,16 @@ def images(tmp_path: Path, bin_dir: Path) -> tuple[Path, dict[str, Path]]:
         name = hashlib.md5(entry["reference"].encode()).hexdigest()
         files[role] = folder / f"{name}.simg"
         files[role].write_bytes(b"an image")
+        # as if they had been pulled so
+        digest = hashlib.sha256(b"an image").hexdigest()
+        files[role].with_name(f"{name}.simg.sha256").write_text(digest)
     return folder, files
-
-
-def noted(workdir: Workdir, digest: str) -> None:
-    """As if the images had been fetched with this sha256."""
-    table = yaml.safe_load((ROOT / "containers" / "images.yaml").read_text())["images"]
-    notes = workdir.path / "resources" / "images"
-    notes.mkdir(parents=True)
-    for role, entry in table.items():
-        note = {"reference": entry["reference"], "sha256": digest}
-        (notes / f"{role}.json").write_text(json.dumps(note))
 
 
 def test_missing_image(tmp_path: Path, bin_dir: Path) -> None:
     folder, files = images(tmp_path, bin_dir)
     files["train"].unlink()
     workdir = Workdir(tmp_path / "run")
-    noted(workdir, hashlib.sha256(b"an image").hexdigest())
     options = ("--sdm", "apptainer", "--apptainer-prefix", str(folder))
     assert "image train" in stopped(workdir, nano(), *options)
 
@@ -120,11 +112,20 @@ def test_image_with_another_digest(tmp_path: Path, bin_dir: Path) -> None:
     folder, files = images(tmp_path, bin_dir)
     files["cpu"].write_bytes(b"another!")
     workdir = Workdir(tmp_path / "run")
-    noted(workdir, hashlib.sha256(b"an image").hexdigest())
     options = ("--sdm", "apptainer", "--apptainer-prefix", str(folder))
     line = stopped(workdir, nano(), *options)
     assert "image cpu" in line
     assert f"has sha256 {hashlib.sha256(b'another!').hexdigest()[:12]}" in line
+
+
+def test_fetch_provides_the_images_of_the_run(tmp_path: Path, bin_dir: Path) -> None:
+    folder, _ = images(tmp_path, bin_dir)
+    workdir = Workdir(tmp_path / "run")
+    workdir.run(nano(), "--sdm", "apptainer", "--apptainer-prefix", str(folder), "fetch")
+    listings = sorted((workdir.path / "resources" / "images").glob("[a-z]*[a-z].json"))
+    made = {file.stem: json.loads(file.read_text()) for file in listings if file.stem.isalpha()}
+    assert set(made) == {"cpu", "inference", "train"}
+    assert {item["sha256"] for item in made.values()} == {hashlib.sha256(b"an image").hexdigest()}
 
 
 def test_no_gpu_on_the_node(tmp_path: Path, bin_dir: Path) -> None:

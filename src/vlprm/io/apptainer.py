@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vlprm.config.images import ContainerImage
 from vlprm.errors import UserError
-from vlprm.io.atomic import explained
+from vlprm.io.atomic import explained, write_text
 from vlprm.io.manifest import sha256_of
 
 
@@ -18,30 +18,53 @@ def runtime() -> str | None:
     return shutil.which("apptainer") or shutil.which("singularity")
 
 
-def build_command(role: str) -> str:
-    """What puts a role's own image where Snakemake looks for it."""
-    return f"containers/build apptainer {role} && containers/build install {role}"
+def cure(role: str, image: ContainerImage) -> str:
+    """What puts a role's image where Snakemake looks for it."""
+    if image.in_registry:
+        return "run `snakemake fetch`, with the same profile, where there is network"
+    return f"build it: containers/build apptainer {role} && containers/build install {role}"
+
+
+def stated_digests(image: ContainerImage, folder: Path) -> set[str]:
+    """Every sha256 that the image file may have: our build's, and the one noted at its pull.
+
+    A pull is checked by the digest in its reference, but turning it into a file gives other
+    bytes each time: so what came out is noted beside the file.
+    """
+    noted = _note(image.file(folder))
+    found = {noted.read_text(encoding="utf-8").strip()} if noted.is_file() else set()
+    return found | ({image.sif_sha256} if image.sif_sha256 else set())
 
 
 def provide(role: str, image: ContainerImage, folder: Path) -> str:
     """Have the image file of a role in ``folder``, pulling it if need be; returns its sha256.
 
     Raises UserError when it can be pulled from nowhere, when the pull fails, and when a file
-    that is there is not the one that the table states.
+    that is there is not the one that is stated.
     """
     file = image.file(folder)
     if not file.exists():
         _pull(role, image, file)
-        # a pull is checked by the digest in its reference; each conversion has bytes of its own
-        return sha256_of(file)
-    digest = sha256_of(file)
-    if image.sif_sha256 not in (None, digest):
+        digest = sha256_of(file)
+        write_text(_note(file), digest + "\n")
+        return digest
+    digest, stated = sha256_of(file), stated_digests(image, folder)
+    if stated and digest not in stated:
         raise UserError(
-            f"image {role}: sha256 {digest[:12]}… is not {str(image.sif_sha256)[:12]}…",
+            f"image {role} has sha256 {digest[:12]}…, stated is {shortened(stated)}",
             where=str(file),
-            cure=f"remove the file, then run {build_command(role)}",
+            cure=f"remove the file, then {cure(role, image)}",
         )
     return digest
+
+
+def shortened(digests: set[str]) -> str:
+    """Digests for a line."""
+    return " or ".join(f"{item[:12]}…" for item in sorted(digests))
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
 
 
 def _pull(role: str, image: ContainerImage, file: Path) -> None:
@@ -50,7 +73,7 @@ def _pull(role: str, image: ContainerImage, file: Path) -> None:
         raise UserError(
             f"image {role} ({image.reference}) is in no registry",
             where=str(file),
-            cure=f"build it: {build_command(role)}",
+            cure=cure(role, image),
         )
     if command is None:
         raise UserError(
@@ -72,7 +95,7 @@ def _pull(role: str, image: ContainerImage, file: Path) -> None:
             raise UserError(
                 f"image {role} could not be pulled: {last}",
                 where=image.reference,
-                cure=f"check network and login, or build it: {build_command(role)}",
+                cure="check the network, and the login where the registry wants one",
             )
         temporary.replace(file)
     except OSError as error:

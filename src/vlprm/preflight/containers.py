@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vlprm.config.images import ContainerImage, load_images
 from vlprm.errors import UserError
-from vlprm.io.apptainer import build_command, runtime
+from vlprm.io.apptainer import cure, runtime, shortened, stated_digests
 from vlprm.io.atomic import write_text
 from vlprm.io.manifest import sha256_of
 from vlprm.preflight.commands import answer, last_line
@@ -56,19 +56,14 @@ def check_images(machine: Machine, roles: Sequence[str]) -> Iterator[Finding]:
 def _image(role: str, image: ContainerImage, machine: Machine) -> Finding:
     name, file = f"image {role}", image.file(machine.image_folder)
     if not file.is_file():
-        cure = "snakemake fetch pulls it" if image.in_registry else build_command(role)
-        return failure(name, f"{image.reference} is not at {file}", cure)
-    stated = {image.sif_sha256, _pulled(role, image, machine)} - {None}
+        return failure(name, f"{image.reference} is not at {file}", cure(role, image))
+    stated = stated_digests(image, machine.image_folder)
     if stated:
         digest = _sha256(file, machine.workdir)
-        if digest not in stated:
-            wanted = " or ".join(f"{item[:12]}…" for item in sorted(map(str, stated)))
-            return failure(
-                name,
-                f"{file} has sha256 {digest[:12]}…, stated is {wanted}",
-                f"remove it, then {build_command(role)}",
-            )
-        return ok(name, f"sha256 {digest[:12]}… as stated")
+        if digest in stated:
+            return ok(name, f"sha256 {digest[:12]}… as stated")
+        what = f"{file} has sha256 {digest[:12]}…, stated is {shortened(stated)}"
+        return failure(name, what, f"remove it, then {cure(role, image)}")
     if "@sha256:" not in image.reference:
         return warning(
             name,
@@ -76,16 +71,6 @@ def _image(role: str, image: ContainerImage, machine: Machine) -> Finding:
             "give containers/images.yaml a reference with @sha256:",
         )
     return ok(name, f"{file.name}, pinned as {image.reference.partition('@')[2][:19]}…")
-
-
-def _pulled(role: str, image: ContainerImage, machine: Machine) -> str | None:
-    """The sha256 noted when the same reference was fetched."""
-    listing = machine.workdir / "resources" / "images" / f"{role}.json"
-    try:
-        noted = json.loads(listing.read_text(encoding="utf-8"))
-        return str(noted["sha256"]) if noted["reference"] == image.reference else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _sha256(file: Path, workdir: Path) -> str:

@@ -78,8 +78,9 @@ def pbs_queues() -> tuple[dict[str, bool], str | None]:
     queues = {}
     for line in printed.splitlines():
         words = line.split()
-        if len(words) >= 5 and words[1].lstrip("-").isdigit():  # name max total enabled started
-            queues[words[0]] = not {"no", "N"} & set(words[3:5])
+        flags = [word.lower() for word in words[3:5]]  # name max total enabled started
+        if len(flags) == 2 and set(flags) <= {"yes", "no"}:
+            queues[words[0]] = "no" not in flags
     return queues, None
 
 

@@ -31,12 +31,17 @@ def apptainer(bin_dir: Path, script: str) -> None:
 def test_pulled_into_the_place_where_snakemake_looks(tmp_path: Path, bin_dir: Path) -> None:
     apptainer(bin_dir, 'echo "$4" > "$3"')
     digest = provide("cpu", IMAGE, tmp_path / "images")
-    (file,) = (tmp_path / "images").iterdir()
+    (file,) = (tmp_path / "images").glob("*.simg")
     assert file.name == hashlib.md5(REFERENCE.encode()).hexdigest() + ".simg"
     assert file.read_text() == REFERENCE + "\n"
     assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
     apptainer(bin_dir, "exit 1")
     assert provide("cpu", IMAGE, tmp_path / "images") == digest, "not pulled again"
+    built = IMAGE.model_copy(update={"sif_sha256": "0" * 64})
+    assert provide("cpu", built, tmp_path / "images") == digest, "what was pulled is right, too"
+    file.write_bytes(b"other")
+    with pytest.raises(UserError, match="image cpu has sha256"):
+        provide("cpu", built, tmp_path / "images")
 
 
 def test_a_pull_that_fails_leaves_nothing(tmp_path: Path, bin_dir: Path) -> None:
@@ -62,7 +67,7 @@ def test_another_image_than_stated(tmp_path: Path) -> None:
     stated.file(tmp_path).write_bytes(b"a")
     provide("cpu", stated, tmp_path)
     stated.file(tmp_path).write_bytes(b"b")
-    with pytest.raises(UserError, match="image cpu: sha256"):
+    with pytest.raises(UserError, match="image cpu has sha256"):
         provide("cpu", stated, tmp_path)
 
 

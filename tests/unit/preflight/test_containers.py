@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -45,12 +44,12 @@ def test_a_missing_image(tmp_path: Path) -> None:
     found = check(machine(tmp_path))
     assert found.state == "failure"
     assert "is not at" in found.what
-    assert found.cure == "snakemake fetch pulls it"
+    assert "snakemake fetch" in str(found.cure)
 
 
 def test_a_missing_image_of_no_registry_is_to_be_built(tmp_path: Path) -> None:
     found = check(machine(tmp_path, reference="docker://localhost/vlprm/cpu@sha256:0"))
-    assert str(found.cure).startswith("containers/build apptainer cpu")
+    assert "containers/build apptainer cpu" in str(found.cure)
 
 
 def test_the_stated_image_and_another(tmp_path: Path) -> None:
@@ -68,12 +67,11 @@ def test_the_stated_image_and_another(tmp_path: Path) -> None:
 
 def test_an_image_that_changed_since_it_was_fetched(tmp_path: Path) -> None:
     pulled = machine(tmp_path)
-    install(tmp_path)
+    file = install(tmp_path)
+    note = file.with_name(f"{file.name}.sha256")
+    note.write_text(hashlib.sha256(BYTES).hexdigest() + "\n")
     assert check(pulled).state == "ok"
-    notes = tmp_path / "resources" / "images"
-    notes.mkdir(parents=True)
-    noted = {"reference": REFERENCE, "sha256": hashlib.sha256(b"other").hexdigest()}
-    (notes / "cpu.json").write_text(json.dumps(noted))
+    note.write_text(hashlib.sha256(b"other").hexdigest() + "\n")
     assert check(pulled).state == "failure"
 
 

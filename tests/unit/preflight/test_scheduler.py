@@ -78,6 +78,13 @@ def test_queues_as_qstat_prints_them(path: Path) -> None:
     assert pbs_queues() == ({"workq": True, "gpu_a100_very_lo": True, "drained": False}, None)
 
 
+def test_queues_as_slurms_qstat_prints_them(path: Path) -> None:
+    command(
+        path, "qstat", printed="Queue Max Tot Ena Str\n----- --- --- --- ---\ndebug ? ? yes yes"
+    )
+    assert pbs_queues() == ({"debug": True}, None)
+
+
 @pytest.mark.parametrize(
     ("queue", "state"),
     [("workq", "ok"), ("'gpu_a100_very_long'", "ok"), ("drained", "warning"), ("wrokq", "failure")],
