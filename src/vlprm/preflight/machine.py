@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
-import shlex
+import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from vlprm.errors import UserError
 
 _QUEUE_KEYS = ("queue", "pbs_queue", "partition", "slurm_partition")
+_OURS = "vlprm-cluster-"
 _COMMANDS = ("submit", "status", "cancel", "sidecar")
 
 
@@ -27,8 +29,10 @@ class Machine:
     workdir: Path
     """The folder that gets results/, resources/, logs/ and .snakemake/."""
     executor: str = "local"
+    submit: str = ""
+    """The submit command of a generic cluster executor."""
     commands: tuple[str, ...] = ()
-    """Programs that a generic cluster executor calls."""
+    """Programs that such an executor calls."""
     queues: tuple[str, ...] = ()
     """Queues or partitions that the profile names."""
     containers: bool = False
@@ -37,12 +41,16 @@ class Machine:
     @property
     def scheduler(self) -> str | None:
         """``pbs`` or ``slurm``; None where jobs run on this machine or it cannot be told."""
-        words = " ".join((self.executor, *self.commands))
+        words = f"{self.executor} {self.submit}"
         if self.executor == "local":
             return None
-        if "pbs" in words or "qsub" in words:
-            return "pbs"
-        return "slurm" if "slurm" in words or "sbatch" in words else None
+        if "slurm" in words or "sbatch" in words:
+            return "slurm"
+        if _OURS in words:  # speaks to either, qsub first
+            asked = os.environ.get("VLPRM_DIALECT")
+            only_slurm = shutil.which("qsub") is None and shutil.which("sbatch") is not None
+            return "slurm" if asked == "slurm" or (only_slurm and not asked) else "pbs"
+        return "pbs" if "pbs" in words or "qsub" in words else None
 
 
 def read_profile(names: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
@@ -98,7 +106,8 @@ def from_profile(settings: Mapping[str, Any], checkout: Path, workdir: Path) -> 
         checkout=checkout,
         workdir=workdir,
         executor=str(settings.get("executor") or "local"),
-        commands=tuple(_programs(settings)),
+        submit=str(settings.get("cluster-generic-submit-cmd") or ""),
+        commands=tuple(dict.fromkeys(_programs(settings))),
         queues=tuple(dict.fromkeys(_queues(settings))),
         containers=containers or bool(settings.get("use-apptainer")),
         image_folder=image_folder(prefix, workdir),
@@ -114,14 +123,19 @@ def image_folder(prefix: str | Path | None, workdir: Path) -> Path:
 
 
 def _programs(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The program of a plain command; of a line of shell, those of this package."""
     for key in _COMMANDS:
-        command = settings.get(f"cluster-generic-{key}-cmd")
-        if command:
-            yield from shlex.split(str(command))[:1]
+        command = str(settings.get(f"cluster-generic-{key}-cmd") or "")
+        if re.search(r"[;&|$`'\"]", command):
+            yield from re.findall(rf"\b{_OURS}[\w-]+", command)
+        else:
+            yield from command.split()[:1]
 
 
 def _queues(settings: Mapping[str, Any]) -> Iterator[str]:
     """Queues of default-resources and set-resources; an expression cannot be told beforehand."""
+    if settings.get("executor") not in (None, "local") and (named := os.environ.get("VLPRM_QUEUE")):
+        yield named
     tables = [settings.get("default-resources"), *_by_rule(settings.get("set-resources"))]
     for table in tables:
         for key, value in _pairs(table):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.preflight.machines import machine_of
+from tests.unit.preflight.machines import command, machine_of, only
 from vlprm.errors import UserError
 from vlprm.preflight.machine import from_profile, image_folder, read_profile
 
@@ -15,7 +15,7 @@ def test_a_profile_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "pbs").mkdir()
     (tmp_path / "pbs" / "config.yaml").write_text(
         "executor: cluster-generic\n"
-        "cluster-generic-submit-cmd: vlprm-pbs-submit\n"
+        "cluster-generic-submit-cmd: vlprm-cluster-submit\n"
         "software-deployment-method: apptainer\n"
         "apptainer-prefix: images\n"
         "default-resources:\n  queue: \"'batch'\"\n  mem_mb: 200\n"
@@ -52,6 +52,28 @@ def test_a_profile_that_is_no_yaml(tmp_path: Path) -> None:
 )
 def test_scheduler(tmp_path: Path, settings: dict[str, str], scheduler: str | None) -> None:
     assert machine_of(tmp_path, **settings).scheduler == scheduler
+
+
+def test_commands_of_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bin_dir = only(monkeypatch, tmp_path / "bin")
+    monkeypatch.delenv("VLPRM_DIALECT", raising=False)
+    monkeypatch.setenv("VLPRM_QUEUE", "night")
+    machine = machine_of(
+        tmp_path,
+        executor="cluster-generic",
+        cluster_generic_submit_cmd="vlprm-cluster-submit",
+        cluster_generic_status_cmd="trap '' INT TERM; exec vlprm-cluster-status",
+    )
+    assert machine.commands == ("vlprm-cluster-submit", "vlprm-cluster-status")
+    assert machine.queues == ("night",)
+    assert machine.scheduler == "pbs"
+    command(bin_dir, "sbatch")
+    assert machine.scheduler == "slurm"
+    command(bin_dir, "qsub")
+    assert machine.scheduler == "pbs"
+    monkeypatch.setenv("VLPRM_DIALECT", "slurm")
+    assert machine.scheduler == "slurm"
+    assert not machine_of(tmp_path).queues, "a local run has no queue"
 
 
 def test_image_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

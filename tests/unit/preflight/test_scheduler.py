@@ -59,11 +59,11 @@ def test_no_scheduler_on_this_machine(path: Path, tmp_path: Path) -> None:
 def test_the_profiles_own_command_is_missing(path: Path, tmp_path: Path) -> None:
     pbs_commands(path, printed=QSTAT)
     machine = machine_of(
-        tmp_path, executor="cluster-generic", cluster_generic_submit_cmd="vlprm-pbs-submit --x"
+        tmp_path, executor="cluster-generic", cluster_generic_submit_cmd="vlprm-cluster-submit --x"
     )
     found = by_name(machine)["scheduler"]
     assert found.state == "failure"
-    assert "vlprm-pbs-submit" in found.what
+    assert "vlprm-cluster-submit" in found.what
 
 
 def test_the_server_does_not_answer(path: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_queues_as_slurms_qstat_prints_them(path: Path) -> None:
     command(
         path, "qstat", printed="Queue Max Tot Ena Str\n----- --- --- --- ---\ndebug ? ? yes yes"
     )
-    assert pbs_queues() == ({"debug": True}, None)
+    assert pbs_queues() == ({"debug": False}, None)
 
 
 @pytest.mark.parametrize(
