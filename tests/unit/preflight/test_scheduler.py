@@ -79,9 +79,7 @@ def test_queues_as_qstat_prints_them(path: Path) -> None:
 
 
 def test_queues_as_slurms_qstat_prints_them(path: Path) -> None:
-    command(
-        path, "qstat", printed="Queue Max Tot Ena Str\n----- --- --- --- ---\ndebug ? ? yes no"
-    )
+    command(path, "qstat", printed="Queue Max Tot Ena Str\n----- --- --- --- ---\ndebug ? ? yes no")
     assert pbs_queues() == ({"debug": False}, None)
 
 
