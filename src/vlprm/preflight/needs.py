@@ -8,9 +8,12 @@ from pathlib import Path
 from vlprm.config.data import MatrixData
 from vlprm.config.plan import Plan
 
-# GB on disk of what a run writes, as rough means: an imported question with its picture, a
-# generated puzzle, and a rollout with its estimates, verdict, scores and labels
-_GB_QUESTION, _GB_PUZZLE, _GB_ROLLOUT = 2e-4, 5e-6, 6e-6
+# GB on disk of what a run writes, rough and on the safe side: a question with its picture, and a
+# rollout with its scores, verdict and labels; imported ones, then generated ones (the mini
+# experiment: 15 kB and 0.1 kB). A trained checkpoint may be wider than its base: twice its size.
+_GB_QUESTION, _GB_ROLLOUT = 2e-4, 4e-6
+_GB_PUZZLE, _GB_PUZZLE_ROLLOUT = 2e-5, 2e-7
+_WIDER = 2
 
 
 class Needs:
@@ -36,13 +39,16 @@ class Needs:
     def results_gb(self) -> float:
         """Rough size of what the run still writes: checkpoints, pictures, records."""
         plan = self.plan
-        total = sum(self.model_gb(self.config.prms[name].base) for name in self._trained())
+        bases = [self.config.prms[name].base for name in self._trained()]
+        total = _WIDER * sum(self.model_gb(base) for base in bases)
         for name, data in plan.data.items():
             source = self.config.sources.get(name)
             rollouts = source.rollouts if source else self._candidates()
-            gb = _GB_PUZZLE if isinstance(data, MatrixData) else _GB_QUESTION
+            gb, gb_rollout = _GB_QUESTION, _GB_ROLLOUT
+            if isinstance(data, MatrixData):
+                gb, gb_rollout = _GB_PUZZLE, _GB_PUZZLE_ROLLOUT
             share = sum(not self._there(path) for path in plan.tables("samples", name))
-            total += data.n * (gb + rollouts * _GB_ROLLOUT) * share / len(plan.shards(name))
+            total += data.n * (gb + rollouts * gb_rollout) * share / len(plan.shards(name))
         return total
 
     def model_gb(self, name: str) -> float:

@@ -27,13 +27,13 @@ class HubServer:
 
     Faults, set by a test: ``cuts`` (how many bodies to cut off half-way), ``stall`` (send half
     a body, then wait), ``token`` (wanted; else 401), ``corrupt`` (a file whose bytes are not the
-    stated ones), ``status`` (answer everything with it).
+    stated ones), ``status`` (answer everything with it). ``xet`` offers that protocol, too.
     """
 
     def __init__(self, files: dict[str, bytes], large: set[str]) -> None:
         self.files, self.large = files, large
         self.revision = REVISION
-        self.cuts, self.stall, self.status = 0, False, 0
+        self.cuts, self.stall, self.status, self.xet = 0, False, 0, False
         self.token: str | None = None
         self.corrupt: str | None = None
         self.stalled, self.released = threading.Event(), threading.Event()
@@ -125,6 +125,9 @@ def _handler(server: HubServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("X-Repo-Commit", server.revision)
             self.send_header("ETag", f'"{etag}"')
             self.send_header("Content-Length", str(len(data) - start))
+            if server.xet:
+                self.send_header("X-Xet-Hash", etag)
+                self.send_header("X-Xet-Refresh-Route", f"{server.url}/xet")
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             self.end_headers()

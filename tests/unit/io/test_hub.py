@@ -97,7 +97,7 @@ def test_a_connection_cut_midway_goes_on_by_itself(hub: HubServer, tmp_path: Pat
 
 
 def test_a_killed_process_goes_on_where_it_stopped(hub: HubServer, tmp_path: Path) -> None:
-    hub.stall = True
+    hub.stall = hub.xet = True
     process = start(tmp_path / "m")
     assert hub.stalled.wait(60)
     partial = tmp_path / "m" / ".cache" / "huggingface" / "download"
@@ -108,7 +108,7 @@ def test_a_killed_process_goes_on_where_it_stopped(hub: HubServer, tmp_path: Pat
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (tmp_path / "m" / "fetch.json").exists()
-    hub.stall = False
+    hub.stall = hub.xet = False
     fetch(tmp_path / "m")
     assert_whole(tmp_path / "m")
     assert str(hub.ranges("model.safetensors")[-1]).startswith("bytes=1")

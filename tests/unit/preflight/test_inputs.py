@@ -117,3 +117,13 @@ def test_gpus_only_for_jobs_still_to_run(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
     assert Needs(plan, tmp_path).gpus() == 0
+
+
+def test_room_for_results_shrinks_as_they_come(tmp_path: Path) -> None:
+    plan = plan_of()
+    empty = Needs(plan, tmp_path).results_gb()
+    assert 0.0005 < empty < 0.1
+    for path in plan.tables("samples", "matrix"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    assert 0 < Needs(plan, tmp_path).results_gb() < empty
