@@ -4,7 +4,7 @@ rule fetch_data:
     log:
         f"{LOGS}/fetch/data/{{dataset}}.log",
     container:
-        image_of("cpu")
+        image_unless_deployed("cpu")
     resources:
         mem_mb=4000,
         runtime=120,
@@ -12,7 +12,8 @@ rule fetch_data:
         config=lambda wc: PLAN.data[wc.dataset].hub.model_dump_json(),
         version=VERSIONS["fetch"],
     shell:
-        "python -m vlprm.cli fetch --out {output.listing} --config {params.config:q} > {log} 2>&1"
+        "HF_HUB_OFFLINE=0 python -m vlprm.cli fetch --out {output.listing}"
+        " --config {params.config:q} > {log} 2>&1"
 
 
 rule absent:
