@@ -1,4 +1,4 @@
-# Five commands for people: demo, test, repeat, bench, lock. `make help` lists them.
+# Commands for people: demo, test, repeat, verify, publish, bench, lock. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -7,18 +7,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 RESULTS := results/mini
-# Held fixed because they could reach the bytes of a result, or the network: hash order, the
-# plot backend, tokenizer threads, model hubs. Compute threads: Snakemake hands each job its own.
-export PYTHONHASHSEED := 0
-export MPLBACKEND := Agg
-export TOKENIZERS_PARALLELISM := false
-export HF_HUB_OFFLINE ?= 1
+# What keeps bytes the same is set by src/vlprm/determinism.py, for rules and commands alike.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 # Real samples that some tests read; the tests say so and skip where the folder is absent.
 export VLPRM_SHARED ?= $(abspath ../shared)
 
-.PHONY: help demo test lint repeat bench lock clean
+.PHONY: help demo test lint repeat verify publish bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -44,6 +39,16 @@ lint: $(VENV)/.test  ## ruff, mypy, import contracts, snakefmt
 
 repeat: $(VENV)/.cpu  ## two runs in two fresh directories, sha256 of every result compared
 	$(PY) bench/repeat.py
+
+verify: $(VENV)/.cpu  ## is the run of `make demo` the published one? what differs, and from which rule on
+	@vlprm manifest $(RESULTS)
+	@vlprm verify $(RESULTS)/manifest.json configs/expected/mini
+
+publish: $(VENV)/.cpu  ## write the manifests that `make verify` and the tests compare with, from new runs
+	snakemake --profile profiles/mini
+	vlprm manifest $(RESULTS) --publish configs/expected/mini
+	snakemake --profile profiles/mini --configfile tests/workflow/nano.yaml
+	vlprm manifest results/nano --publish configs/expected/nano
 
 bench: $(VENV)/.cpu  ## one measurement as a JSON line: make bench NAME=mini_strategies
 	@test -f "bench/$(NAME).py" || { echo "NAME is one of: $$(cd bench && ls [a-z]*.py | sed 's/\.py//' | grep -v '^report$$' | xargs)" >&2; exit 2; }

@@ -23,6 +23,7 @@ include: "rules/published.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/tables.smk"
+include: "rules/verify.smk"
 
 
 rule all:

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from vlprm.config.base_model import BaseModelConfig
+from vlprm.determinism import settle_environment
 from vlprm.training.base_model import train_base
 
 
@@ -25,6 +26,7 @@ def train(name: str, out_dir: Path) -> None:
 
 
 def main() -> None:
+    settle_environment()
     out_dir = Path(sys.argv[1])
     names = sys.argv[2:] or ["small", "large"]
     context = multiprocessing.get_context("spawn")

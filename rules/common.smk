@@ -7,6 +7,7 @@ from vlprm.config import slices
 from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
+from vlprm.determinism import shell_exports
 from vlprm.errors import UserError
 from vlprm.preflight.driver import check_driver
 from vlprm.preflight.machine import image_folder
@@ -16,6 +17,7 @@ from vlprm.stages import VERSIONS
 try:
     CFG = load_config(config, ", ".join(map(str, workflow.configfiles)) or "config.yaml")
     PLAN = Plan(CFG)
+    SETTINGS = shell_exports()
     check_driver(workflow, PLAN)
 except UserError as error:
     raise WorkflowError(str(error))
@@ -28,9 +30,10 @@ ON_GPU = any(model.gpus for model in CFG.models.values())
 ENGINE_MB = 64000 if ON_GPU else 4000
 ENGINE_MINUTES = 1440 if ON_GPU else 120
 
-# The package comes from the checkout, on the driver and in a container alike; and no job looks
-# for a network: what comes from the Hub is fetched by rules that lift this for one command.
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; ")
+# The package comes from the checkout, on the driver and in a container alike; the settings that
+# keep bytes the same come from one place; and no job looks for a network: what comes from the
+# Hub is fetched by rules that lift this for one command.
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}")
 
 # Fetching happens where Snakemake runs (a login node), in its own environment: there are the
 # network, the user's token and apptainer itself.

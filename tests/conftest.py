@@ -1,4 +1,7 @@
-"""Disks in trouble, as real mounts: they need root and the right to mount, else a test skips."""
+"""Every test runs under the deterministic settings of the stages; and disks in trouble.
+
+The disks are real mounts: they need root and the right to mount, else a test skips.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from vlprm.determinism import settle_environment
+
+settle_environment()
 
 
 @contextmanager

@@ -7,9 +7,8 @@ library only; it knows nothing of files, models or prompts.
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -231,45 +230,6 @@ class Metric(Record):
     delta_high: float | None
     n_samples: int
     n_ungraded: int
-
-
-class FileRef(Record):
-    """A file by content."""
-
-    path: str
-    sha256: Sha256
-    rows: int | None = None
-
-
-class Manifest(Record):
-    """Provenance of one stage's outputs; written last, so its presence means complete.
-
-    Everything here is a function of inputs, configuration and code: volatile facts (times,
-    host) are in :class:`Timing`, which is never hashed.
-    """
-
-    stage: str
-    stage_version: int
-    config: dict[str, Any]
-    inputs: tuple[FileRef, ...]
-    outputs: tuple[FileRef, ...]
-    packages: dict[str, str]
-    models: dict[str, str]
-    """Model name to revision (sha256 of the weights for local models)."""
-    prompts: dict[str, Sha256]
-    counts: dict[str, int]
-
-
-class Timing(Record):
-    """Volatile facts of one run of a stage; kept apart from what is hashed."""
-
-    stage: str
-    started: datetime
-    finished: datetime
-    host: str
-    commit: str
-    dirty: bool
-    image: str | None
 
 
 class Message(Record):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import data, evaluation, labels, preflight, reports
+from vlprm.cli import data, evaluation, labels, preflight, provenance, reports
 from vlprm.cli.arguments import app
+from vlprm.determinism import settle_environment
 from vlprm.errors import UserError
 
-__all__ = ["app", "data", "evaluation", "labels", "main", "preflight", "reports"]
+__all__ = ["app", "data", "evaluation", "labels", "main", "preflight", "provenance", "reports"]
 
 
 def main() -> None:
@@ -21,6 +22,7 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
+        settle_environment()
         app()
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")

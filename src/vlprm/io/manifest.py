@@ -7,17 +7,19 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 from vlprm.io.atomic import write_text
+from vlprm.io.code import code_sha256
+from vlprm.io.machine import image_of_this_process, platform_of
 from vlprm.progress import count_line
-from vlprm.records import FileRef, Manifest, Timing
+from vlprm.provenance import FileRef, Manifest, Timing
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("pydantic", "pyarrow", "numpy", "torch", "transformers", "vllm", "deepspeed")
@@ -42,7 +44,8 @@ def recorded(
 ) -> Iterator[dict[str, int]]:
     """Run a stage's body, then log its line of counts and write its manifest.
 
-    Yields the dictionary of counts to fill. A body that raises leaves no manifest.
+    Yields the dictionary of counts to fill; the body may also add to a list of ``outputs``. A
+    body that raises leaves no manifest.
     """
     started = datetime.now(UTC)
     for path in outputs:
@@ -82,7 +85,9 @@ def write_manifest(
         stage_version=version,
         config=dict(config),
         inputs=tuple(FileRef(path=str(path), sha256=sha256_of(path)) for path in inputs),
-        outputs=tuple(FileRef(path=path.name, sha256=sha256_of(path)) for path in outputs),
+        outputs=tuple(
+            FileRef(path=relpath(path, first.parent), sha256=sha256_of(path)) for path in outputs
+        ),
         packages=versions(),
         models=dict(models or {}),
         prompts=dict(prompts or {}),
@@ -96,7 +101,9 @@ def write_manifest(
         host=platform.node(),
         commit=commit,
         dirty=dirty,
-        image=os.environ.get("APPTAINER_CONTAINER") or os.environ.get("VLPRM_IMAGE"),
+        image=image_of_this_process(),
+        code=code_sha256(stage),
+        platform=platform_of(config),
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
     write_text(
@@ -106,6 +113,15 @@ def write_manifest(
 
 def _json(data: object) -> str:
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def checkpoint_files(weights: Path) -> list[Path]:
+    """What lies beside a checkpoint's weights and belongs to it: configuration, tokenizer."""
+    return sorted(
+        path
+        for path in weights.parent.iterdir()
+        if path.is_file() and path != weights and not path.name.startswith(f"{weights.name}.")
+    )
 
 
 def versions() -> dict[str, str]:

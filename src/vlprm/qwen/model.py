@@ -6,7 +6,6 @@ images of one size the same numbers come from one batched attention.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -20,16 +19,21 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
     apply_rotary_pos_emb_vision,
 )
 
+from vlprm.determinism import TORCH, cpu_mode, in_force
 from vlprm.errors import UserError
+from vlprm.qwen.linear import use_onednn
 
 Dtype = Literal["float32", "bfloat16"]
 WEIGHTS = "model.safetensors"
 """The file of a checkpoint that is moved into place last: its presence means complete."""
 
 
-def set_threads() -> None:
-    """One thread unless OMP_NUM_THREADS says more: sums then never depend on the machine's load."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+def settle_torch(*, training: bool = False, on_gpu: bool = False) -> None:
+    """Apply ``determinism.TORCH`` and the thread count of ``OMP_NUM_THREADS`` (1 if not set)."""
+    torch.set_num_threads(int(in_force()["OMP_NUM_THREADS"]))
+    torch.backends.cudnn.benchmark = TORCH.cudnn_benchmark
+    if training:
+        torch.use_deterministic_algorithms(TORCH.deterministic_algorithms, warn_only=on_gpu)
 
 
 def load_model(
@@ -39,7 +43,7 @@ def load_model(
 
     Raises UserError when the folder holds no checkpoint of this architecture.
     """
-    set_threads()
+    settle_torch()
     try:
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             model_dir,
@@ -54,6 +58,8 @@ def load_model(
             cure="point the model's path at a folder with config.json and model.safetensors",
         ) from error
     batch_vision(model)
+    if device == "cpu" and dtype == "float32" and cpu_mode() == "portable":
+        use_onednn(model)
     return model.to(device).eval()
 
 

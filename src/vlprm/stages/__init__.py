@@ -27,4 +27,7 @@ VERSIONS: dict[str, int] = {
     "step_metrics": 1,
     "tables": 1,
     "figures": 1,
+    "manifest": 1,
+    "verify": 1,
+    "crate": 1,
 }

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlprm.config.slices import BaseSlice
-from vlprm.io.manifest import recorded
+from vlprm.io.manifest import checkpoint_files, recorded
 from vlprm.stages import VERSIONS
 from vlprm.training import train_base
 
 
 def run(config: BaseSlice, weights: Path) -> None:
     """Train one base model; its folder is complete when ``weights`` is there."""
+    outputs = [weights]
     with recorded(
         "base",
         VERSIONS["base"],
         config.model_dump(mode="json"),
         inputs=[],
-        outputs=[weights],
+        outputs=outputs,
     ) as counts:
         counts.update(train_base(config.base_model, weights.parent))
+        outputs += checkpoint_files(weights)

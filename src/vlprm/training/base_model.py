@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import platform
 import time
 from importlib.metadata import version
@@ -21,7 +20,7 @@ from vlprm.config.matrix import MatrixSpec
 from vlprm.io.atomic import atomic_folder
 from vlprm.io.manifest import sha256_of
 from vlprm.prm.format import render_turns
-from vlprm.qwen.model import WEIGHTS, batch_vision, set_threads
+from vlprm.qwen.model import WEIGHTS, batch_vision, settle_torch
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_text import question, solution
 from vlprm.training.base_architecture import build_model, save_processor
@@ -39,9 +38,8 @@ def train_base(config: BaseModelConfig, out_dir: Path, device: str | None = None
 
     Weights are stored in bfloat16. Returns counts for the stage's closing line.
     """
-    set_threads()
+    settle_torch()
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU; no effect on a CPU
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # puzzles are made by forked workers
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with atomic_folder(out_dir, last=WEIGHTS) as scratch:
         tokenizer = build_tokenizer(_vocabulary_texts(config), scratch)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset
@@ -20,7 +19,7 @@ from vlprm.errors import UserError
 from vlprm.io.atomic import atomic_folder
 from vlprm.prm.format import VALUE_TOKENS
 from vlprm.qwen.inputs import Images, QwenInputs
-from vlprm.qwen.model import WEIGHTS, load_model
+from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
 from vlprm.training.collator import IGNORED, Conversation, PRMCollator
 
@@ -93,7 +92,7 @@ def train_prm(
     """
     if not examples:
         raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
-    torch.use_deterministic_algorithms(True, warn_only=base.gpus > 0)
+    settle_torch(training=True, on_gpu=base.gpus > 0)
     device = "cuda" if base.gpus else "cpu"
     inputs = QwenInputs(base_dir, store, base.pixels)
     collate = PRMCollator(inputs, config.label_positions)

@@ -1,0 +1,62 @@
+"""The one list of deterministic settings: applied, exported, and found nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vlprm.determinism import ENVIRONMENT, in_force, settle_environment, shell_exports
+from vlprm.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+CAPS = {setting.name for setting in ENVIRONMENT if setting.cap}
+
+
+def test_the_switch_takes_the_caps_away_and_nothing_else() -> None:
+    portable, native = in_force({"VLPRM_CPU": "portable"}), in_force({"VLPRM_CPU": "native"})
+    assert portable.keys() - native.keys() == CAPS
+    assert CAPS
+    assert {k: v for k, v in portable.items() if k not in CAPS} == native
+
+
+def test_threads_given_by_the_workflow_stand_and_a_stray_seed_does_not() -> None:
+    environment = {"OMP_NUM_THREADS": "4", "PYTHONHASHSEED": "77", "VLPRM_CPU": "native"}
+    settle_environment(environment)
+    assert environment["OMP_NUM_THREADS"] == "4"
+    assert environment["PYTHONHASHSEED"] == "0"
+    assert not CAPS & environment.keys()
+
+
+def test_an_unknown_mode_is_one_message() -> None:
+    with pytest.raises(UserError, match="VLPRM_CPU: 'fast' is no mode"):
+        in_force({"VLPRM_CPU": "fast"})
+
+
+@pytest.mark.parametrize("mode", ["portable", "native"])
+def test_exports_are_shell(mode: str) -> None:
+    done = subprocess.run(
+        ["bash", "-euc", shell_exports({"VLPRM_CPU": mode}) + "env"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    wanted = {setting.name: setting.value for setting in ENVIRONMENT if not setting.given_stands}
+    if mode == "native":
+        wanted = {name: value for name, value in wanted.items() if name not in CAPS}
+    assert {name: told.get(name) for name in wanted} == wanted
+    assert told["VLPRM_CPU"] == mode
+
+
+def test_no_other_file_sets_them() -> None:
+    names = "|".join(setting.name for setting in ENVIRONMENT)
+    files = [ROOT / "Makefile", ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
+    files += [path for path in (ROOT / "src").rglob("*.py") if path.name != "determinism.py"]
+    pattern = rf"(?m)^.*(?:export\s+(?:{names})|environ\S*(?:setdefault)?[(\[]\"(?:{names})).*$"
+    found = {path.name: re.findall(pattern, path.read_text()) for path in files}
+    assert not {name: lines for name, lines in found.items() if lines}
