@@ -31,3 +31,10 @@ rule all:
     input:
         rules.tables.output.strategies,
         rules.figures.output.accuracy,
+
+
+# everything that a run takes from elsewhere, for compute nodes without network
+rule fetch:
+    input:
+        PLAN.fetched(),
+        images(),

@@ -1,35 +1,53 @@
 import sys
 from pathlib import Path
 
-import yaml
-
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from vlprm.config import slices
+from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
 from vlprm.determinism import shell_exports
 from vlprm.errors import UserError
+from vlprm.preflight.driver import check_driver
+from vlprm.preflight.machine import image_folder
+from vlprm.preflight.needs import Needs
 from vlprm.stages import VERSIONS
 
 try:
     CFG = load_config(config, ", ".join(map(str, workflow.configfiles)) or "config.yaml")
+    PLAN = Plan(CFG)
     SETTINGS = shell_exports()
+    check_driver(workflow, PLAN)
 except UserError as error:
     raise WorkflowError(str(error))
 
-PLAN = Plan(CFG)
 R, LOGS = PLAN.root, PLAN.logs
-IMAGES = yaml.safe_load(Path(workflow.basedir, "containers/images.yaml").read_text())["images"]
+IMAGES = load_images(Path(workflow.basedir, "containers/images.yaml"))
 
 # what a job that runs a model asks for; profiles may set other values for a rule
 ON_GPU = any(model.gpus for model in CFG.models.values())
 ENGINE_MB = 64000 if ON_GPU else 4000
 ENGINE_MINUTES = 1440 if ON_GPU else 120
 
-# the package comes from the checkout, on the driver and in a container alike; the settings that
-# keep bytes the same come from one place
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; {SETTINGS}")
+# The package comes from the checkout, on the driver and in a container alike; the settings that
+# keep bytes the same come from one place; and no job looks for a network: what comes from the
+# Hub is fetched by rules that lift this for one command.
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}")
+
+# Fetching happens where Snakemake runs (a login node), in its own environment: there are the
+# network, the user's token and apptainer itself.
+CONTAINERS = "APPTAINER" in {
+    method.name for method in workflow.deployment_settings.deployment_method
+}
+IMAGE_FOLDER = image_folder(workflow.deployment_settings.apptainer_prefix, Path.cwd())
+
+
+localrules:
+    fetch_data,
+    fetch_model,
+    fetch_image,
+    absent,
 
 
 wildcard_constraints:
@@ -42,7 +60,18 @@ wildcard_constraints:
 
 
 def image_of(role):
-    return IMAGES[role]["reference"]
+    return IMAGES[role].reference
+
+
+def image_unless_deployed(role):
+    """The image of a rule that always runs on the host; shown where no image is used at all."""
+    return None if CONTAINERS else image_of(role)
+
+
+def images():
+    """Listings of the images that the run uses, where jobs run in images."""
+    used = Needs(PLAN, Path.cwd()).roles() if CONTAINERS else []
+    return [f"resources/images/{role}.json" for role in used]
 
 
 def policy_model(wildcards):

@@ -4,7 +4,7 @@ rule fetch_data:
     log:
         f"{LOGS}/fetch/data/{{dataset}}.log",
     container:
-        image_of("cpu")
+        image_unless_deployed("cpu")
     resources:
         mem_mb=4000,
         runtime=120,

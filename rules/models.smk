@@ -4,7 +4,7 @@ rule fetch_model:
     log:
         f"{LOGS}/fetch/model/{{model}}.log",
     container:
-        image_of("cpu")
+        image_unless_deployed("cpu")
     resources:
         mem_mb=4000,
         runtime=120,
@@ -13,6 +13,25 @@ rule fetch_model:
         version=VERSIONS["fetch"],
     shell:
         "HF_HUB_OFFLINE=0 python -m vlprm.cli fetch --out {output.listing}"
+        " --config {params.config:q} > {log} 2>&1"
+
+
+rule fetch_image:
+    output:
+        listing="resources/images/{role}.json",
+    log:
+        f"{LOGS}/fetch/image/{{role}}.log",
+    container:
+        image_unless_deployed("cpu")
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        config=lambda wc: IMAGES[wc.role].model_dump_json(),
+        folder=str(IMAGE_FOLDER),
+        version=VERSIONS["fetch_image"],
+    shell:
+        "python -m vlprm.cli fetch-image {wildcards.role} {params.folder:q} --out {output.listing}"
         " --config {params.config:q} > {log} 2>&1"
 
 

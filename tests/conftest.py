@@ -1,7 +1,43 @@
-"""Every test runs under the deterministic settings of the stages."""
+"""Every test runs under the deterministic settings of the stages; and disks in trouble.
+
+The disks are real mounts: they need root and the right to mount, else a test skips.
+"""
 
 from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 
 from vlprm.determinism import settle_environment
 
 settle_environment()
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], check=False)
+    if done.returncode:
+        pytest.skip("mounting needs root and the right to mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A file system that is mounted read-only: even root cannot write."""
+    with mounted(tmp_path / "read-only", "-o", "ro,size=1m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB."""
+    with mounted(tmp_path / "small", "-o", "size=4m") as folder:
+        yield folder

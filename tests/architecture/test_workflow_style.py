@@ -50,3 +50,10 @@ def test_rule_is_complete(name: str, text: str) -> None:
 def test_every_version_belongs_to_a_rule() -> None:
     used = set(re.findall(r'VERSIONS\["(\w+)"\]', "".join(text for _, text in blocks())))
     assert used == set(VERSIONS)
+
+
+def test_only_fetching_looks_for_a_network() -> None:
+    common = (ROOT / "rules" / "common.smk").read_text(encoding="utf-8")
+    assert re.search(r'shell\.prefix\(f".*HF_HUB_OFFLINE=1', common)
+    lifting = {name.split(":")[1] for name, text in blocks() if "HF_HUB_OFFLINE=0" in text}
+    assert lifting == {"fetch_data", "fetch_model"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import mounted
 from tests.workflow.runs import ROOT, Workdir, nano
 from vlprm.config import slices
 from vlprm.config.plan import Plan
@@ -20,17 +20,10 @@ CONFIG = load_config(nano(), "nano.yaml")
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """64 KiB of room. Mounting takes root; without it the test says so and skips."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs root and the right to mount a small file system")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
+def crowded(tmp_path: Path) -> Iterator[Path]:
+    """64 KiB of room."""
+    with mounted(tmp_path / "crowded", "-o", "size=64k") as folder:
+        yield folder
 
 
 def refused(*arguments: str) -> str:
@@ -53,20 +46,20 @@ def whole_files(disk: Path) -> set[str]:
     return {path.name for path in disk.rglob("*") if path.is_file()}
 
 
-def test_images_do_not_fit(small_disk: Path) -> None:
+def test_images_do_not_fit(crowded: Path) -> None:
     config = Plan(CONFIG).prepare("matrix", "000").model_dump_json()
-    images = small_disk / "images.parquet"
+    images = crowded / "images.parquet"
     said = refused(
-        "prepare", "--samples", str(small_disk / "samples.parquet"), "--images", str(images),
+        "prepare", "--samples", str(crowded / "samples.parquet"), "--images", str(images),
         "--config", config,
     )  # fmt: skip
     assert str(images) in said
-    assert whole_files(small_disk) <= {"samples.parquet"}
+    assert whole_files(crowded) <= {"samples.parquet"}
 
 
-def test_a_checkpoint_does_not_fit(small_disk: Path, nano_run: Workdir) -> None:
+def test_a_checkpoint_does_not_fit(crowded: Path, nano_run: Workdir) -> None:
     results = nano_run.path / "results" / CONFIG.run
-    weights = small_disk / "model.safetensors"
+    weights = crowded / "model.safetensors"
     packs = sorted(map(str, results.glob("images/matrix-train/*.parquet")))
     said = refused(
         "train", "--examples", str(results / "examples/examples.parquet"),
@@ -75,4 +68,4 @@ def test_a_checkpoint_does_not_fit(small_disk: Path, nano_run: Workdir) -> None:
         "--config", json.dumps(slices.train(CONFIG, "prm-small").model_dump(mode="json")),
     )  # fmt: skip
     assert str(weights) in said
-    assert whole_files(small_disk) == set()
+    assert whole_files(crowded) == set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vlprm.cli.arguments import ConfigArg, In, Out, app, parse
 from vlprm.config import slices
 from vlprm.config.data import FileData
@@ -12,6 +14,9 @@ from vlprm.errors import UserError
 @app.command()
 def fetch(out: Out, config: ConfigArg) -> None:
     """Download a pinned revision of a model or data set."""
+    # read when the Hub's client is imported. Its Xet protocol starts a file over after a cut;
+    # plain HTTP goes on where it stopped
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     from vlprm.stages import fetch as stage
 
     stage.run(parse(HubRef, config), out)

@@ -29,6 +29,13 @@ class HubRef(Block):
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="commit hash, never a branch")
     repo_type: Literal["model", "dataset"] = "model"
+    # excluded from slices: to know a size better must fetch nothing again
+    gb: float | None = Field(
+        default=None, gt=0, exclude=True, description="size in GB (1e9 bytes), an estimate"
+    )
+    gated: bool = Field(
+        default=False, exclude=True, description="behind a licence: a download needs HF_TOKEN"
+    )
 
 
 class ModelConfig(Block):

@@ -63,6 +63,19 @@ class Plan:
             return [f"resources/data/{dataset}/fetch.json"]
         return [data.path] if Path(data.path).exists() else [f"{ABSENT}/{dataset}.json"]
 
+    def fetched(self) -> list[str]:
+        """Listings of everything that comes from the Hub: models, then data sets."""
+        models = [name for name, item in self.config.models.items() if item.hub]
+        data = [
+            name
+            for name, item in self.data.items()
+            if not isinstance(item, MatrixData) and item.hub
+        ]
+        return [
+            *(f"resources/models/{name}/fetch.json" for name in models),
+            *(f"resources/data/{name}/fetch.json" for name in data),
+        ]
+
     @cached_property
     def published(self) -> list[str]:
         """Sources whose rollouts, estimates and verdicts are published files."""

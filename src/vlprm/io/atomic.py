@@ -32,14 +32,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     temporary = Path(name)
     try:
         yield temporary
         _sync(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -63,7 +63,7 @@ def atomic_folder(folder: Path, last: str) -> Iterator[Path]:
         for file in sorted(files, key=lambda file: (file.name == last, file.name)):
             file.replace(folder / file.name)
     except Exception as error:
-        raise _explained(error, folder / last) from error
+        raise explained(error, folder / last) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -80,7 +80,8 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _explained(error: Exception, path: Path) -> Exception:
+def explained(error: Exception, path: Path) -> Exception:
+    """The error as a UserError where its cause is the disk or its rights, else the error itself."""
     number = getattr(error, "errno", None)
     if number is None:  # safetensors reports the number in words: "... (os error 28)"
         found = re.search(r"\(os error (\d+)\)", str(error))

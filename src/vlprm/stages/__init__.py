@@ -7,7 +7,8 @@ it. Each raise has a one-line reason here.
 from __future__ import annotations
 
 VERSIONS: dict[str, int] = {
-    "fetch": 1,
+    "fetch": 2,  # every file checked; the listing names the revision's files and no others
+    "fetch_image": 1,
     "prepare": 1,
     "published": 1,
     "base": 1,

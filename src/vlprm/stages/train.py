@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from vlprm.config.slices import TrainSlice
@@ -11,19 +12,28 @@ from vlprm.io.manifest import checkpoint_files, recorded, sha256_of
 from vlprm.records import PRMExample
 from vlprm.stages import VERSIONS
 from vlprm.training import train_prm
+from vlprm.training.processes import first_process
 
 
 def run(config: TrainSlice, examples: Path, images: list[Path], base: Path, weights: Path) -> None:
-    """Train one PRM; its folder is complete when ``weights`` is there."""
+    """Train one PRM; its folder is complete when ``weights`` is there.
+
+    Under torchrun every process runs this, and the first one writes and records.
+    """
     outputs = [weights]
-    with recorded(
-        "train",
-        VERSIONS["train"],
-        config.model_dump(mode="json"),
-        inputs=[examples, *images, base],
-        outputs=outputs,
-        models={config.base.name: sha256_of(base)},
-    ) as counts:
+    record = (
+        recorded(
+            "train",
+            VERSIONS["train"],
+            config.model_dump(mode="json"),
+            inputs=[examples, *images, base],
+            outputs=outputs,
+            models={config.base.name: sha256_of(base)},
+        )
+        if first_process()
+        else nullcontext(dict[str, int]())
+    )
+    with record as counts:
         conversations = tables.read(examples, PRMExample)
         trained = train_prm(
             config.training,
@@ -34,4 +44,5 @@ def run(config: TrainSlice, examples: Path, images: list[Path], base: Path, weig
             weights.parent,
         )
         counts.update(trained)
-        outputs += checkpoint_files(weights)
+        if first_process():
+            outputs += checkpoint_files(weights)

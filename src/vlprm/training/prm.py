@@ -16,12 +16,12 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from vlprm.config.models import ModelConfig
 from vlprm.config.training import PRMTrainingConfig
 from vlprm.errors import UserError
-from vlprm.io.atomic import atomic_folder
 from vlprm.prm.format import VALUE_TOKENS
 from vlprm.qwen.inputs import Images, QwenInputs
 from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
 from vlprm.training.collator import IGNORED, Conversation, PRMCollator
+from vlprm.training.processes import checkpoint_folder, first_process, own_gpu
 
 log = logging.getLogger(__name__)
 _COPIED = (
@@ -43,6 +43,21 @@ class _Conversations(Dataset[dict[str, Any]]):
         return {"conversation": row, "input_ids": row.ids}
 
 
+def _logits_at_labels(model: Any) -> None:
+    """Give the model a forward that returns logits at label positions alone.
+
+    As its own forward, so that the wrappers of several processes (DDP, DeepSpeed) see every call:
+    one that goes around them leaves the gradients of each process to itself.
+    """
+
+    def forward(labels: Tensor, **inputs: Any) -> Tensor:
+        hidden = model.model(**inputs, use_cache=False).last_hidden_state
+        logits: Tensor = model.lm_head(hidden[labels != IGNORED]).float()
+        return logits
+
+    model.forward = forward
+
+
 class _PRMTrainer(Trainer):
     """Full-vocabulary cross entropy (as published), computed at label positions alone."""
 
@@ -54,14 +69,13 @@ class _PRMTrainer(Trainer):
         num_items_in_batch: Tensor | None = None,
     ) -> Any:
         del return_outputs
-        labels = inputs.pop("labels")
-        bare = self.accelerator.unwrap_model(model)
-        hidden = bare.model(**inputs, use_cache=False).last_hidden_state
-        chosen = labels != IGNORED
-        logits = bare.lm_head(hidden[chosen]).float()
-        total = cross_entropy(logits, labels[chosen], reduction="sum")
-        count = num_items_in_batch if num_items_in_batch is not None else chosen.sum()
-        return total / count
+        labels = inputs["labels"]
+        chosen = labels[labels != IGNORED]
+        total = cross_entropy(model(**inputs), chosen, reduction="sum")
+        if num_items_in_batch is None:
+            return total / len(chosen)
+        # the count is of all processes, whose gradients are averaged, not summed
+        return total / num_items_in_batch * self.accelerator.num_processes
 
 
 class _Lines(TrainerCallback):
@@ -93,16 +107,17 @@ def train_prm(
     if not examples:
         raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
     settle_torch(training=True, on_gpu=base.gpus > 0)
-    device = "cuda" if base.gpus else "cpu"
+    device = own_gpu() if base.gpus else "cpu"
     inputs = QwenInputs(base_dir, store, base.pixels)
     collate = PRMCollator(inputs, config.label_positions)
     rows = [collate.conversation(example) for example in examples]
     model = load_model(base_dir, dtype=base.dtype, device=device)
     model.model.visual.requires_grad_(config.tune_vision)
-    with atomic_folder(out_dir, last=WEIGHTS) as scratch:
+    _logits_at_labels(model)
+    with checkpoint_folder(out_dir, last=WEIGHTS) as scratch:
         trainer = _PRMTrainer(
             model=model,
-            args=_arguments(config, scratch, device),
+            args=_arguments(config, base, scratch, device),
             train_dataset=_Conversations(rows),
             data_collator=collate,
             callbacks=[_Lines()],
@@ -110,10 +125,14 @@ def train_prm(
         trainer.model_accepts_loss_kwargs = True
         outcome = trainer.train()
         log.info("train: mean loss %.4f", outcome.training_loss)
-        model.save_pretrained(scratch)
-        for name in _COPIED:
-            if (base_dir / name).exists():
-                shutil.copyfile(base_dir / name, scratch / name)
+        weights = trainer.accelerator.get_state_dict(
+            trainer.model_wrapped
+        )  # all processes take part
+        if first_process():
+            model.save_pretrained(scratch, state_dict=weights)
+            for name in _COPIED:
+                if (base_dir / name).exists():
+                    shutil.copyfile(base_dir / name, scratch / name)
     plus = inputs.token_id(VALUE_TOKENS[0])
     targets = [token for row in rows for _, token in row.targets]
     return {
@@ -124,8 +143,10 @@ def train_prm(
     }
 
 
-def _arguments(config: PRMTrainingConfig, scratch: Path, device: str) -> TrainingArguments:
-    return TrainingArguments(
+def _arguments(
+    config: PRMTrainingConfig, base: ModelConfig, scratch: Path, device: str
+) -> TrainingArguments:
+    arguments = TrainingArguments(
         output_dir=str(scratch),
         per_device_train_batch_size=config.micro_batch,
         gradient_accumulation_steps=config.accumulation,
@@ -142,7 +163,8 @@ def _arguments(config: PRMTrainingConfig, scratch: Path, device: str) -> Trainin
         gradient_checkpointing=config.gradient_checkpointing,
         deepspeed=config.deepspeed,
         use_cpu=device == "cpu",
-        bf16=False,
+        average_tokens_across_devices=True,
+        bf16=base.dtype == "bfloat16",  # else DeepSpeed turns the weights into float32
         save_strategy="no",
         eval_strategy="no",
         report_to=[],
@@ -151,3 +173,5 @@ def _arguments(config: PRMTrainingConfig, scratch: Path, device: str) -> Trainin
         remove_unused_columns=False,
         dataloader_num_workers=0,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs are several processes, never threads
+    return arguments

@@ -1,0 +1,104 @@
+"""Container images as files: where Snakemake looks for them, pulled once, known by sha256."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from vlprm.config.images import ContainerImage
+from vlprm.errors import UserError
+from vlprm.io.atomic import explained, write_text
+from vlprm.io.manifest import sha256_of
+
+
+def runtime() -> str | None:
+    """The command that runs images: ``apptainer``, or its former name ``singularity``."""
+    return shutil.which("apptainer") or shutil.which("singularity")
+
+
+def cure(role: str, image: ContainerImage) -> str:
+    """What puts a role's image where Snakemake looks for it."""
+    if image.in_registry:
+        return "run `snakemake fetch`, with the same profile, where there is network"
+    return f"build it: containers/build apptainer {role} && containers/build install {role}"
+
+
+def stated_digests(image: ContainerImage, folder: Path) -> set[str]:
+    """Every sha256 that the image file may have: our build's, and the one noted at its pull.
+
+    A pull is checked by the digest in its reference, but turning it into a file gives other
+    bytes each time: so what came out is noted beside the file.
+    """
+    noted = _note(image.file(folder))
+    found = {noted.read_text(encoding="utf-8").strip()} if noted.is_file() else set()
+    return found | ({image.sif_sha256} if image.sif_sha256 else set())
+
+
+def provide(role: str, image: ContainerImage, folder: Path) -> str:
+    """Have the image file of a role in ``folder``, pulling it if need be; returns its sha256.
+
+    Raises UserError when it can be pulled from nowhere, when the pull fails, and when a file
+    that is there is not the one that is stated.
+    """
+    file = image.file(folder)
+    if not file.exists():
+        _pull(role, image, file)
+        digest = sha256_of(file)
+        write_text(_note(file), digest + "\n")
+        return digest
+    digest, stated = sha256_of(file), stated_digests(image, folder)
+    if stated and digest not in stated:
+        raise UserError(
+            f"image {role} has sha256 {digest[:12]}…, stated is {shortened(stated)}",
+            where=str(file),
+            cure=f"remove the file, then {cure(role, image)}",
+        )
+    return digest
+
+
+def shortened(digests: set[str]) -> str:
+    """Digests for a line."""
+    return " or ".join(f"{item[:12]}…" for item in sorted(digests))
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+def _pull(role: str, image: ContainerImage, file: Path) -> None:
+    command = runtime()
+    if not image.in_registry:
+        raise UserError(
+            f"image {role} ({image.reference}) is in no registry",
+            where=str(file),
+            cure=cure(role, image),
+        )
+    if command is None:
+        raise UserError(
+            "neither apptainer nor singularity is on PATH",
+            where=f"image {role}",
+            cure="install Apptainer, or load its module",
+        )
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [command, "pull", "--force", str(temporary), image.reference],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not temporary.is_file():
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(
+                f"image {role} could not be pulled: {last}",
+                where=image.reference,
+                cure="check the network, and the login where the registry wants one",
+            )
+        temporary.replace(file)
+    except OSError as error:
+        raise explained(error, file) from error
+    finally:
+        temporary.unlink(missing_ok=True)

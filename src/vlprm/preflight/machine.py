@@ -1,0 +1,169 @@
+"""How the jobs of a run are started: what its Snakemake profile says, or Snakemake itself."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlprm.errors import UserError
+
+_QUEUE_KEYS = ("queue", "pbs_queue", "partition", "slurm_partition")
+_OURS = "vlprm-cluster-"
+_COMMANDS = ("submit", "status", "cancel", "sidecar")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The run's surroundings, as far as the checks look at them."""
+
+    checkout: Path
+    """The folder of the Snakefile: rules, locks, the table of images."""
+    workdir: Path
+    """The folder that gets results/, resources/, logs/ and .snakemake/."""
+    executor: str = "local"
+    submit: str = ""
+    """The submit command of a generic cluster executor."""
+    commands: tuple[str, ...] = ()
+    """Programs that such an executor calls."""
+    queues: tuple[str, ...] = ()
+    """Queues or partitions that the profile names."""
+    containers: bool = False
+    image_folder: Path = field(default=Path(".snakemake/singularity"))
+
+    @property
+    def scheduler(self) -> str | None:
+        """``pbs`` or ``slurm``; None where jobs run on this machine or it cannot be told."""
+        words = f"{self.executor} {self.submit}"
+        if self.executor == "local":
+            return None
+        if "slurm" in words or "sbatch" in words:
+            return "slurm"
+        if _OURS in words:  # speaks to either, qsub first
+            asked = os.environ.get("VLPRM_DIALECT")
+            only_slurm = shutil.which("qsub") is None and shutil.which("sbatch") is not None
+            return "slurm" if asked == "slurm" or (only_slurm and not asked) else "pbs"
+        return "pbs" if "pbs" in words or "qsub" in words else None
+
+
+def read_profile(names: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
+    """Settings of one or more profiles, later ones over earlier ones, and their files.
+
+    Raises UserError when one does not exist or is not YAML.
+    """
+    settings: dict[str, Any] = {}
+    files = []
+    for name in names:
+        file = _profile_file(name)
+        try:
+            settings |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError, TypeError) as error:
+            raise UserError(
+                f"not a readable profile ({' '.join(str(error).split())})",
+                where=str(file),
+                cure="correct the file; profiles/mini is an example",
+            ) from error
+        for key in map("cluster-generic-{}-cmd".format, _COMMANDS):
+            beside = file.parent / str(settings.get(key))
+            if beside.is_file():  # Snakemake looks beside the profile first, too
+                settings[key] = str(beside)
+        files.append(file)
+    return settings, files
+
+
+def _profile_file(name: str) -> Path:
+    try:
+        from snakemake.cli import get_profile_dir
+    except ImportError:
+        found = (Path(name), Path(name, "config.yaml"))
+    else:
+        found = get_profile_dir(name)
+    if found is None or not found[1].is_file():
+        there = sorted(path.parent.name for path in Path("profiles").glob("*/config*.yaml"))
+        raise UserError(
+            "no such profile",
+            where=name,
+            cure="name its folder"
+            + (f"; here: {', '.join(f'profiles/{item}' for item in there)}" if there else ""),
+        )
+    return found[1]
+
+
+def from_profile(settings: Mapping[str, Any], checkout: Path, workdir: Path) -> Machine:
+    """What a profile's settings say (keys of ``snakemake --help``)."""
+    methods = settings.get("software-deployment-method") or settings.get("sdm") or []
+    methods = methods.split() if isinstance(methods, str) else list(methods)
+    containers = any(name in methods for name in ("apptainer", "singularity"))
+    prefix = settings.get("apptainer-prefix") or settings.get("singularity-prefix")
+    return Machine(
+        checkout=checkout,
+        workdir=workdir,
+        executor=str(settings.get("executor") or "local"),
+        submit=str(settings.get("cluster-generic-submit-cmd") or ""),
+        commands=tuple(dict.fromkeys(_programs(settings))),
+        queues=tuple(dict.fromkeys(_queues(settings))),
+        containers=containers or bool(settings.get("use-apptainer")),
+        image_folder=image_folder(prefix, workdir),
+    )
+
+
+def image_folder(prefix: str | Path | None, workdir: Path) -> Path:
+    """Where Snakemake keeps image files: its own rule for prefix, environment and default."""
+    prefix = prefix or os.environ.get("APPTAINER_CACHEDIR")
+    if prefix is None:
+        return workdir / ".snakemake" / "singularity"
+    return workdir / Path(os.path.expandvars(prefix)).expanduser()
+
+
+def _programs(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The program of a plain command; of a line of shell, those of this package."""
+    for key in _COMMANDS:
+        command = str(settings.get(f"cluster-generic-{key}-cmd") or "")
+        if re.search(r"[;&|$`'\"]", command):
+            yield from re.findall(rf"\b{_OURS}[\w-]+", command)
+        else:
+            yield from command.split()[:1]
+
+
+def _queues(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Queues of default-resources and set-resources; an expression cannot be told beforehand."""
+    if settings.get("executor") not in (None, "local") and (named := os.environ.get("VLPRM_QUEUE")):
+        yield named
+    tables = [settings.get("default-resources"), *_by_rule(settings.get("set-resources"))]
+    for table in tables:
+        for key, value in _pairs(table):
+            if key in _QUEUE_KEYS and (name := _literal(value)):
+                yield name
+
+
+def _by_rule(table: object) -> list[object]:
+    if isinstance(table, Mapping):
+        return list(table.values())
+    # the command line's form: rule:key=value
+    return [[str(item).partition(":")[2] for item in table]] if isinstance(table, list) else []
+
+
+def _pairs(table: object) -> list[tuple[str, str]]:
+    if isinstance(table, Mapping):
+        return [(str(key), str(value)) for key, value in table.items()]
+    items = table if isinstance(table, list) else []
+    return [(key, value) for key, _, value in (str(item).partition("=") for item in items)]
+
+
+def _literal(value: str) -> str | None:
+    """The queue's name: a bare word or a quoted one; None for an expression or nothing."""
+    text = value.strip()
+    if text.replace("-", "_").replace(".", "_").isidentifier():
+        return None if text == "None" else text
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    return found if isinstance(found, str) and found else None
