@@ -13,6 +13,7 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -35,7 +36,8 @@ def main() -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
-        names = hosts() if arguments.nodes > 1 else []
+        # the first node by its own name: a scheduler's node names need not be host names
+        names = [socket.gethostname(), *hosts()[1:]] if arguments.nodes > 1 else []
         argv = torchrun(arguments.command, names, 0, arguments.gpus, arguments.nodes)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")

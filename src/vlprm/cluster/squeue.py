@@ -30,12 +30,11 @@ def query(ids: Iterable[str]) -> dict[str, Seen]:
     wanted = [short(job_id) for job_id in ids if short(job_id).isdigit()]
     if not wanted:
         return {}
-    # with one id squeue calls an unknown one an error; 0 beside it makes that plain silence
-    done = run(["squeue", "-h", "-t", "all", "-j", ",".join([*wanted, "0"]), "-o", "%A|%T|%r"])
+    done = run(["squeue", "-h", "-t", "all", "-j", ",".join(wanted), "-o", "%A|%T|%r"])
     if done is None:
         return {}
-    unknown_only = re.search("invalid job id", done.stderr, re.IGNORECASE)
-    if done.returncode and not unknown_only:
+    # one unknown id is an error, of several it lists those that it knows
+    if done.returncode and not re.search("invalid job id", done.stderr, re.IGNORECASE):
         return {}
     found = {}
     for line in done.stdout.splitlines():
