@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import data, evaluation, labels, reports
+from vlprm.cli import data, evaluation, labels, reports, status
 from vlprm.cli.arguments import app
 from vlprm.errors import UserError
 
-__all__ = ["app", "data", "evaluation", "labels", "main", "reports"]
+__all__ = ["app", "data", "evaluation", "labels", "main", "reports", "status"]
 
 
 def main() -> None:
