@@ -49,7 +49,10 @@ NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} {shape}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 SlurmdParameters=config_overrides
 """
-SHAPE = "CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=60000 Gres=gpu:2"
+SHAPE = (
+    "CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=60000 "
+    "Gres=gpu:2"
+)
 
 
 def why_not() -> str | None:
@@ -75,7 +78,7 @@ class Slurm:
         self._daemons: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Write the configuration, start the daemons, wait for both nodes. Raises when they fail."""
+        """Write the configuration, start the daemons, wait for both nodes; RuntimeError if not."""
         for name in ("run", "log", "state", "munge", *(f"spool.{node}" for node in NODES)):
             (self.work / name).mkdir(parents=True, exist_ok=True)
         host = socket.gethostname().split(".")[0]

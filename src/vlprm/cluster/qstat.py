@@ -155,7 +155,7 @@ def _seen(fields: dict[str, str]) -> Seen:
 
 def seconds(text: str | None) -> int | None:
     """``HH:MM:SS``, ``MM:SS`` or a number of seconds; None for anything else."""
-    if not text or not re.fullmatch(r"\d+(:\d+){0,3}", text):
+    if not text or not re.fullmatch(r"\d+(:\d+){0,2}", text):
         return None
     total = 0
     for part in text.split(":"):

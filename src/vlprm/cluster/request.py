@@ -39,7 +39,7 @@ def properties_of(jobscript: Path) -> dict[str, Any]:
         text = jobscript.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"cannot read the jobscript: {error.strerror}", where=str(jobscript)
+            f"cannot read it: {error.strerror}", where=str(jobscript)
         ) from None
     found = re.search(r"^# properties = (\{.*\})$", text, re.MULTILINE)
     if found is None:
