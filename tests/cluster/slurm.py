@@ -1,7 +1,7 @@
 """A real Slurm of two nodes on one machine: munged, slurmctld and two slurmd on loopback.
 
 From Debian's packages slurm-wlm, slurm-wlm-torque (qsub, qstat, qdel) and munge; needs root. The
-two nodes have 2 cores, 60 GB of believed memory and 2 GPUs of paper each.
+two nodes have 4 believed cores, 60 GB of believed memory and 2 GPUs of paper each.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 SlurmdParameters=config_overrides
 """
 SHAPE = (
-    "CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=60000 "
+    "CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=60000 "
     "Gres=gpu:2"
 )
 

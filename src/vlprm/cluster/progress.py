@@ -19,7 +19,7 @@ from vlprm.cluster.registry import Job, Registry, short
 from vlprm.errors import UserError
 
 LAST_LINES = 8
-_ERROR = re.compile(r"^Error in (?:group|rule) (\S+):\n((?:[ \t]+.*\n)+)", re.MULTILINE)
+_ERROR = re.compile(r"^Error in (?:group|rule) (\S+):\n(.*?)(?=\n\n|\n\[|\Z)", re.M | re.S)
 _STEPS = re.compile(r"^(\d+) of (\d+) steps", re.MULTILINE)
 _NOTHING = "Nothing to be done"
 
@@ -110,9 +110,10 @@ def _errors(text: str) -> Iterator[Failure]:
         paths = fields.get("log", "").replace("(check log file(s) for error details)", "")
         logs = tuple(path.strip() for path in paths.split(",") if path.strip())
         name = fields.get("output", error[1]).split(", ")[0]
-        yield Failure(
-            error[1], f"{error[1]}: {name}", "failed", logs, fields.get("external_jobid", "")
-        )
+        refused = re.search(r"^error: (.*)$", error[2], re.MULTILINE)
+        reason = refused[1] if refused else "failed"
+        number = fields.get("external_jobid", "")
+        yield Failure(error[1], f"{error[1]}: {name}", reason, logs, number)
 
 
 def _queue(registry: Registry, run: str | None) -> Iterator[str]:
@@ -142,17 +143,15 @@ def _queue(registry: Registry, run: str | None) -> Iterator[str]:
 def _failures(registry: Registry, run: str | None, steps: Steps) -> list[Failure]:
     """Failures that no later success has mended, the scheduler's reasons first."""
     found = []
-    known = set()
     for job in _jobs(registry, run):
         fact = registry.read("failures", job.ticket)
         claim = registry.read("claims", job.key)
         if fact is None or (claim and claim["ticket"] != job.ticket):
             continue  # tried again since: the later job tells
-        known.add(str(fact["id"]))
         logs = (*fact["rule_logs"], str(fact["log"]))
         found.append(Failure(job.rule, job.name, str(fact["reason"]), logs, str(fact["id"])))
     ours = {short(job.id) for job in _jobs(registry, None)}
-    for failure in steps.failures:
+    for failure in {failure.name: failure for failure in steps.failures}.values():
         if short(failure.id) not in ours and (
             run is None or any(log.startswith(f"logs/{run}/") for log in failure.logs)
         ):

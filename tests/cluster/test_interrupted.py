@@ -1,0 +1,77 @@
+"""Ctrl-C deletes what was submitted; after a SIGKILL the next run takes over what still runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.flow import Flow, wait_for
+from tests.cluster.slurm import Slurm
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+# more jobs than the two nodes have room for: some run, some wait
+FLOW = """
+rule all:
+    input: expand("out/{i}", i=range(6))
+
+rule one:
+    output: "out/{i}"
+    params: seconds=config.get("seconds", 20)
+    resources: mem_mb=25000, runtime=5
+    shell:
+        "echo {params.seconds} >> tries.{wildcards.i}; sleep {params.seconds};"
+        " echo {wildcards.i} > {output}"
+"""
+PROFILES = ["pbs", "slurm"]
+
+
+def started(flow: Flow) -> int:
+    return len(list(flow.folder.glob("tries.*")))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_ctrl_c_cancels_everything(slurm: Slurm, tmp_path: Path, profile: str) -> None:
+    flow = Flow(tmp_path / "flow", slurm, profile, FLOW)
+    process = flow.start("--config", "seconds=300")
+    wait_for(lambda: started(flow) >= 2 and len(flow.facts("jobs")) == 6, "jobs that run")
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    wait_for(lambda: not flow.ids("RUNNING", "PENDING", "COMPLETING"), "an empty queue", 40)
+    assert "cannot access local variable" not in flow.printed
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_sigkill_then_rerun_takes_over(slurm: Slurm, tmp_path: Path, profile: str) -> None:
+    flow = Flow(tmp_path / "flow", slurm, profile, FLOW)
+    process = flow.start()
+    wait_for(lambda: started(flow) >= 2 and len(flow.facts("jobs")) == 6, "jobs that run")
+    process.kill()
+    process.wait()
+    time.sleep(2)
+    before = set(flow.ids("RUNNING", "PENDING"))
+    assert len(before) == 6, "a kill leaves the jobs alone"
+    assert flow.run("--unlock") == 0
+    assert flow.run() == 0, flow.printed[-3000:]
+    assert {fact["id"] for fact in flow.facts("jobs")} == before, "no job was submitted twice"
+    for number in range(6):
+        assert (flow.folder / f"tries.{number}").read_text() == "20\n"
+        assert (flow.folder / f"out/{number}").read_text() == f"{number}\n"
+
+
+def test_sigkill_then_rerun_with_other_parameters(slurm: Slurm, tmp_path: Path) -> None:
+    flow = Flow(tmp_path / "flow", slurm, "pbs", FLOW)
+    process = flow.start("--config", "seconds=300")
+    wait_for(lambda: started(flow) >= 2 and len(flow.facts("jobs")) == 6, "jobs that run")
+    process.kill()
+    process.wait()
+    before = set(flow.ids("RUNNING", "PENDING"))
+    assert flow.run("--unlock") == 0
+    assert flow.run("--config", "seconds=1") == 0, flow.printed[-3000:]
+    assert not before & set(flow.ids("RUNNING", "PENDING")), "the old jobs are gone"
+    for number in range(6):
+        assert (flow.folder / f"tries.{number}").read_text().endswith("1\n")
