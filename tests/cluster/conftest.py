@@ -22,7 +22,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     pytest.importorskip("snakemake_executor_plugin_cluster_generic")
     work = tmp_path_factory.mktemp("slurm")
     cluster = Slurm(work)
-    path = [_commands(work / "bin"), Path(sys.executable).parent, os.environ["PATH"]]
+    path = [commands(work / "bin"), Path(sys.executable).parent, os.environ["PATH"]]
     cluster.environment["PATH"] = ":".join(map(str, path))
     cluster.environment["VLPRM_POLL_SECONDS"] = "2"
     try:
@@ -32,7 +32,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         cluster.stop()
 
 
-def _commands(folder: Path) -> Path:
+def commands(folder: Path) -> Path:
     """The console scripts of this checkout, whatever is installed."""
     folder.mkdir()
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]

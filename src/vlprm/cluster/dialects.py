@@ -181,7 +181,8 @@ def refusal(job: Job, said: str) -> UserError:
 UNREACHABLE = re.compile(
     r"cannot connect|can't connect|connection (refused|timed out|reset)|communication failure"
     r"|unable to contact|no permission to connect|server is (down|shutting)|timed out"
-    r"|problem loading|end of file|unable to establish|batch protocol|temporarily unavailable|try again",
+    r"|problem loading|end of file|unable to establish|batch protocol"
+    r"|temporarily unavailable|try again",
     re.IGNORECASE,
 )
 """What schedulers say when the server is away: a hiccup, never an answer about a job."""

@@ -38,9 +38,7 @@ def properties_of(jobscript: Path) -> dict[str, Any]:
     try:
         text = jobscript.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(
-            f"cannot read it: {error.strerror}", where=str(jobscript)
-        ) from None
+        raise UserError(f"cannot read it: {error.strerror}", where=str(jobscript)) from None
     found = re.search(r"^# properties = (\{.*\})$", text, re.MULTILINE)
     if found is None:
         raise UserError(
