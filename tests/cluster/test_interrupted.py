@@ -75,3 +75,21 @@ def test_sigkill_then_rerun_with_other_parameters(slurm: Slurm, tmp_path: Path) 
     assert not before & set(flow.ids("RUNNING", "PENDING")), "the old jobs are gone"
     for number in range(6):
         assert (flow.folder / f"tries.{number}").read_text().endswith("1\n")
+
+
+def test_a_node_that_is_lost(slurm: Slurm, tmp_path: Path) -> None:
+    """The scheduler puts the job back into the queue under its id; it starts over elsewhere."""
+    flow = Flow(tmp_path / "flow", slurm, "pbs", FLOW)
+    process = flow.start("out/0")
+    try:
+        wait_for(lambda: started(flow), "the job to run")
+        number = flow.facts("jobs")[0]["id"]
+        node = slurm.client("squeue", "-h", "-j", number, "-o", "%N").strip()
+        slurm.client("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        assert process.wait(timeout=150) == 0, flow.printed[-3000:]
+    finally:
+        process.kill()
+        slurm.client("scontrol", "update", f"nodename={node}", "state=resume")
+    assert [job["id"] for job in flow.facts("jobs")] == [number]
+    assert (flow.folder / "tries.0").read_text() == "12\n12\n"
+    assert (flow.folder / "out/0").read_text() == "0\n"

@@ -53,7 +53,7 @@ def _serve(registry: Registry, run_name: str, parent: int) -> bool:
     A SIGTERM of another sender is the login node going down, not the end of the run.
     """
     every = float(os.environ.get("VLPRM_POLL_SECONDS") or POLL)
-    due = time.monotonic()
+    due, over = time.monotonic(), set[str]()
     while True:
         told = signal.sigtimedwait({signal.SIGTERM}, BEAT)
         if told is not None:
@@ -62,17 +62,24 @@ def _serve(registry: Registry, run_name: str, parent: int) -> bool:
             return False
         if time.monotonic() >= due:
             with contextlib.suppress(Exception):  # a bad moment of disk or server: next time
-                look(registry, run_name)
+                look(registry, run_name, over)
             due = time.monotonic() + every
 
 
-def look(registry: Registry, run_name: str) -> None:
-    """Ask once about every job of the run that has not ended, and keep the answers."""
+def look(registry: Registry, run_name: str, over: set[str]) -> None:
+    """Ask once about every job of the run that has not ended, and keep the answers.
+
+    ``over`` remembers ids that need no more looking after, so their files are read once.
+    """
     wanted: dict[str, list[str]] = {}
     for job_id in registry.ids_of(run_name):
-        job = registry.job(job_id)
-        job = registry.latest(job) if job else None
-        if job and not registry.ended(job) and not registry.read("failures", job.ticket):
+        job = registry.job(job_id) if job_id not in over else None
+        if job is None:
+            continue
+        job = registry.latest(job)
+        if registry.ended(job) or registry.read("failures", job.ticket):
+            over.add(job_id)
+        else:
             wanted.setdefault(job.dialect, []).append(registry.id_of(job))
     jobs = {
         short(job_id): asdict(seen)

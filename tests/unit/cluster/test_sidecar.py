@@ -27,7 +27,7 @@ def test_one_question_for_all_jobs(scheduler: Scheduler, submitted: Submitted) -
         submitted(str(number), dialect="nodes", run="r")
     Registry().write("ended", "t4", {"exit": 0})
     scheduler.answer("qstat *", "".join(f"Job Id: {n}\n\tjob_state = R\n\n" for n in range(4)))
-    look(Registry(), "r")
+    look(Registry(), "r", set())
     assert scheduler.asked == ["qstat -f 0 1 2 3"]
     jobs = json.loads(state_file(Registry(), "r").read_text())["jobs"]
     assert {job["state"] for job in jobs.values()} == {"running"}
