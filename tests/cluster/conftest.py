@@ -6,10 +6,13 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.ends import run_ends
+from tests.cluster.flow import Flow
 from tests.cluster.slurm import Slurm, why_not
 from tests.workflow.runs import ROOT
 
@@ -30,6 +33,15 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def ends(
+    slurm: Slurm, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[dict[str, Flow]]]:
+    """``run_ends``, begun: its jobs mostly wait, and other tests run meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(run_ends, tmp_path_factory.mktemp("ends"), slurm)
 
 
 def commands(folder: Path) -> Path:

@@ -91,9 +91,9 @@ class Slurm:
             "".join(f"NodeName={n} Name=gpu File={self.work}/gpu[0-1]\n" for n in NODES)
         )
         self._munge()
-        self._daemon("slurmctld", "-D")
+        self._daemon(self._found("slurmctld"), "-D")
         for node in NODES:
-            self._daemon("slurmd", "-D", "-N", node)
+            self._daemon(self._found("slurmd"), "-D", "-N", node)
         self._wait(lambda: self.client("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * 2)
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class Slurm:
                 parent.chmod(parent.stat().st_mode | 0o011)
         (self.work / "run").chmod(0o755)
         socket_file = self.work / "run" / "munge.sock"
-        as_munge = ["setpriv", "--reuid", "munge", "--regid", "munge", "--clear-groups"]
+        as_munge = ["--reuid", "munge", "--regid", "munge", "--clear-groups"]
         self._daemon(
             *(*as_munge, self._found("munged"), "--foreground", "--force"),
             *(f"--key-file={key}", f"--socket={socket_file}", f"--seed-file={folder}/seed"),
@@ -144,7 +144,8 @@ class Slurm:
     def _daemon(self, *argv: str) -> None:
         with (self.work / "log" / "daemons.log").open("ab") as log:
             process = subprocess.Popen(
-                [self._found(argv[0]), *argv[1:]],
+                # ends with this process, however that ends
+                ["setpriv", "--pdeathsig", "TERM", *argv],
                 env=os.environ | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -21,7 +21,7 @@ rule all:
 
 rule one:
     output: "out/{i}"
-    params: seconds=config.get("seconds", 12)
+    params: seconds=config.get("seconds", 8)
     resources: mem_mb=25000, runtime=5
     shell:
         "echo {params.seconds} >> tries.{wildcards.i}; sleep {params.seconds};"
@@ -59,7 +59,7 @@ def test_sigkill_then_rerun_takes_over(slurm: Slurm, tmp_path: Path, profile: st
     assert flow.run() == 0, flow.printed[-3000:]
     assert {fact["id"] for fact in flow.facts("jobs")} == before, "no job was submitted twice"
     for number in range(6):
-        assert (flow.folder / f"tries.{number}").read_text() == "12\n"
+        assert (flow.folder / f"tries.{number}").read_text() == "8\n"
         assert (flow.folder / f"out/{number}").read_text() == f"{number}\n"
 
 
@@ -91,5 +91,5 @@ def test_a_node_that_is_lost(slurm: Slurm, tmp_path: Path) -> None:
         process.kill()
         slurm.client("scontrol", "update", f"nodename={node}", "state=resume")
     assert [job["id"] for job in flow.facts("jobs")] == [number]
-    assert (flow.folder / "tries.0").read_text() == "12\n12\n"
+    assert (flow.folder / "tries.0").read_text() == "8\n8\n"
     assert (flow.folder / "out/0").read_text() == "0\n"
