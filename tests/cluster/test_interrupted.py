@@ -86,10 +86,14 @@ def test_a_node_that_is_lost(slurm: Slurm, tmp_path: Path) -> None:
         number = flow.facts("jobs")[0]["id"]
         node = slurm.client("squeue", "-h", "-j", number, "-o", "%N").strip()
         slurm.client("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        wait_for(lambda: flow.ids("PENDING"), "the job back in the queue")
+        # Slurm lets it wait two minutes
+        slurm.client("scontrol", "update", f"jobid={number}", "starttime=now")
         assert process.wait(timeout=150) == 0, flow.printed[-3000:]
     finally:
         process.kill()
-        slurm.client("scontrol", "update", f"nodename={node}", "state=resume")
+        # (it may have reported back by itself)
+        slurm.client("scontrol", "update", f"nodename={node}", "state=resume", check=False)
     assert [job["id"] for job in flow.facts("jobs")] == [number]
     assert (flow.folder / "tries.0").read_text() == "8\n8\n"
     assert (flow.folder / "out/0").read_text() == "0\n"

@@ -34,7 +34,7 @@ def cancel(registry: Registry, ids: Iterable[str], patience: float) -> int:
             continue
         for job in dict.fromkeys(_hops(registry, job_id)):
             known = registry.job(job)
-            if known and not registry.ended(known):
+            if known and not registry.final(known):
                 left.setdefault(known.dialect, []).append(registry.id_of(known))
     started = []
     for dialect, numbers in left.items():

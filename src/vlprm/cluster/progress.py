@@ -168,8 +168,9 @@ def _jobs(registry: Registry, run: str | None) -> list[Job]:
 
 
 def _over(registry: Registry, job: Job) -> bool:
-    facts = ("ended", "failures", "moved")
-    return any(registry.read(kind, job.ticket) is not None for kind in facts)
+    if registry.final(job):
+        return True
+    return any(registry.read(kind, job.ticket) is not None for kind in ("failures", "moved"))
 
 
 def _last_lines(workdir: Path, log: str) -> Iterator[str]:

@@ -118,6 +118,14 @@ class Registry:
         """What the job itself wrote at its end: ``exit``, ``started``, ``ended``, ``host`` ..."""
         return self.read("ended", job.ticket)
 
+    def final(self, job: Job) -> dict[str, Any] | None:
+        """What the job wrote at its end, unless it was told to end: it may be back in the queue.
+
+        (A node that goes down and a preemption send SIGTERM, and the scheduler starts it over.)
+        """
+        ended = self.ended(job)
+        return None if ended is None or ended.get("signal") else ended
+
     def fail(self, job: Job, reason: str, when: float) -> None:
         """Keep why a job failed, once a ticket, for the status command."""
         if self.read("failures", job.ticket) is None:

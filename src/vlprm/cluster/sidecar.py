@@ -77,7 +77,7 @@ def look(registry: Registry, run_name: str, over: set[str]) -> None:
         if job is None:
             continue
         job = registry.latest(job)
-        if registry.ended(job) or registry.read("failures", job.ticket):
+        if registry.final(job) or registry.read("failures", job.ticket):
             over.add(job_id)
         else:
             wanted.setdefault(job.dialect, []).append(registry.id_of(job))

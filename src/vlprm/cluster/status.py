@@ -47,7 +47,7 @@ def status(registry: Registry, job_id: str) -> str:
     if job is None:
         raise LookupError(f"job {job_id} was not submitted from here")
     job = registry.latest(job)
-    ended = registry.ended(job)
+    ended = registry.final(job)
     if ended is not None:
         if ended["exit"] == 0:
             return "success"
@@ -72,7 +72,8 @@ def _without_marker(registry: Registry, job: Job, seen: Seen) -> str:
         return "running"
     seen = fresh
     patience = float(os.environ.get("VLPRM_MARKER_PATIENCE") or MARKER_PATIENCE)
-    surely = seen.exit not in (None, 0) or bool(seen.word and seen.word != "COMPLETED")
+    surely = registry.ended(job) is not None or seen.exit not in (None, 0)
+    surely = surely or seen.word not in ("", "COMPLETED")
     if not surely and time.time() - _since(registry, "missing", job) < patience:
         return "running"
     ended = registry.ended(job)

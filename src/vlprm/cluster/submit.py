@@ -137,7 +137,7 @@ def _left_behind(registry: Registry, job: Job) -> Job | None:
     if old is None:
         return None
     old = registry.latest(old)
-    if registry.ended(old) or registry.read("failures", old.ticket):
+    if registry.final(old) or registry.read("failures", old.ticket):
         return None
     deadline = time.monotonic() + DELETE_PATIENCE
     deleted = False

@@ -47,6 +47,7 @@ def main() -> int:
     if not _first(registry, job, number):
         _say(f"job {number} does nothing: its submission was answered twice")
         return 0
+    registry.path("ended", job.ticket).unlink(missing_ok=True)  # of a node that was lost
     _say(f"job {number} ({job.name}) on {socket.gethostname()}, hop {job.hop}")
     began = time.monotonic()
     agents = launch.Agents(registry, job) if job.nodes > 1 else None

@@ -149,3 +149,19 @@ def test_the_command_prints_one_word_whatever_happens(
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
     assert command.main() == 0
     assert capsys.readouterr().out == "running\n"
+
+
+def test_a_job_told_to_end_may_be_back_in_the_queue(
+    scheduler: Scheduler, submitted: Submitted
+) -> None:
+    """Its node went down, or it was preempted: SIGTERM, then the scheduler starts it over."""
+    job = submitted("5", dialect="nodes")
+    Registry().write("ended", job.ticket, {"exit": 143, "signal": "SIGTERM", "seconds": 20})
+    for answer in ("Q", "R", "E"):
+        scheduler.answer("qstat *", f"Job Id: 5\n\tjob_state = {answer}\n\n")
+        assert status(Registry(), "5") == "running"
+    scheduler.answer("qstat *", err="Connection refused", code=1)
+    assert status(Registry(), "5") == "running"
+    scheduler.answer("qstat *", code=153)  # gone, and it said how it ended
+    assert status(Registry(), "5") == "failed"
+    assert reason(job) == "deleted by qdel"
