@@ -87,7 +87,8 @@ def test_a_node_that_is_lost(slurm: Slurm, tmp_path: Path) -> None:
         node = slurm.client("squeue", "-h", "-j", number, "-o", "%N").strip()
         slurm.client("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
         wait_for(lambda: flow.ids("PENDING"), "the job back in the queue")
-        # Slurm lets it wait two minutes
+        # Slurm lets it wait two minutes, until the node has forgotten it; some seconds do here
+        time.sleep(6)
         slurm.client("scontrol", "update", f"jobid={number}", "starttime=now")
         assert process.wait(timeout=150) == 0, flow.printed[-3000:]
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from vlprm.cluster import qstat, squeue
 from vlprm.cluster.dialects import NODES, SLURM
-from vlprm.cluster.qstat import ENDED, Seen
+from vlprm.cluster.qstat import ENDED, UNKNOWN, Seen
 
 CHUNK = 100
 
@@ -25,5 +25,5 @@ def query(dialect: str, ids: Iterable[str]) -> dict[str, Seen]:
     if dialect == NODES and shutil.which("squeue"):
         bare = [name for name, seen in found.items() if (seen.state, seen.exit) == (ENDED, None)]
         better = squeue.query(bare)
-        found |= {job_id: seen for job_id, seen in better.items() if seen.state == ENDED}
+        found |= {job_id: seen for job_id, seen in better.items() if seen.state != UNKNOWN}
     return found

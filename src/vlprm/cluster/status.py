@@ -24,7 +24,8 @@ MARKER_PATIENCE = 60.0
 """Seconds that an end without a word may still be a marker on a slow shared file system."""
 NEVER_PATIENCE = 600.0
 """Seconds for which a server must repeat that a job can never run."""
-WORD = {True: "success", False: "failed"}
+MAY_COME_BACK = ("NODE_FAIL", "PREEMPTED", "BOOT_FAIL")
+"""Ends that Slurm shows for a moment before it puts the job back into the queue."""
 
 
 def main() -> int:
@@ -74,6 +75,7 @@ def _without_marker(registry: Registry, job: Job, seen: Seen) -> str:
     patience = float(os.environ.get("VLPRM_MARKER_PATIENCE") or MARKER_PATIENCE)
     surely = registry.ended(job) is not None or seen.exit not in (None, 0)
     surely = surely or seen.word not in ("", "COMPLETED")
+    surely = surely and seen.word not in MAY_COME_BACK
     if not surely and time.time() - _since(registry, "missing", job) < patience:
         return "running"
     ended = registry.ended(job)

@@ -165,3 +165,20 @@ def test_a_job_told_to_end_may_be_back_in_the_queue(
     scheduler.answer("qstat *", code=153)  # gone, and it said how it ended
     assert status(Registry(), "5") == "failed"
     assert reason(job) == "deleted by qdel"
+
+
+def test_a_lost_node_is_shown_before_the_job_is_queued_again(
+    scheduler: Scheduler, submitted: Submitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submitted("5", dialect="slurm")
+    Registry().write("ended", job.ticket, {"exit": 143, "signal": "SIGTERM"})
+    scheduler.answer("squeue *", "5|NODE_FAIL|NodeDown\n")
+    assert status(Registry(), "5") == "running"
+    scheduler.answer("squeue *", "5|PENDING|BeginTime\n")
+    assert status(Registry(), "5") == "running"
+    scheduler.answer("squeue *", "5|NODE_FAIL|NodeDown\n")
+    monkeypatch.setenv("VLPRM_MARKER_PATIENCE", "0.01")
+    assert status(Registry(), "5") == "running"
+    time.sleep(0.05)
+    assert status(Registry(), "5") == "failed"
+    assert reason(job) == "its node failed"
