@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Real samples that some tests read; the tests say so and skip where the folder is absent.
 export VLPRM_SHARED ?= $(abspath ../shared)
 
-.PHONY: help demo test lint repeat verify publish bench lock clean
+.PHONY: help demo test lint repeat verify publish bench profiles lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -53,6 +53,15 @@ publish: $(VENV)/.cpu  ## write the manifests that `make verify` and the tests c
 bench: $(VENV)/.cpu  ## one measurement as a JSON line: make bench NAME=mini_strategies
 	@test -f "bench/$(NAME).py" || { echo "NAME is one of: $$(cd bench && ls [a-z]*.py | sed 's/\.py//' | grep -v '^report$$' | xargs)" >&2; exit 2; }
 	@$(PY) bench/$(NAME).py
+
+PROFILES = $(if $(XDG_CONFIG_HOME),$(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake
+profiles:  ## link profiles/ into your Snakemake profile folder: snakemake --profile pbs
+	@mkdir -p "$(PROFILES)"
+	@for name in local pbs slurm; do for link in $$name vlprm-$$name; do \
+	  at="$(PROFILES)/$$link"; to="$(CURDIR)/profiles/$$name"; \
+	  if [ "$$(readlink "$$at")" = "$$to" ]; then echo "is there  $$at"; \
+	  elif [ -e "$$at" ] || [ -L "$$at" ]; then echo "kept      $$at: something else is there; use --profile vlprm-$$name or profiles/$$name"; \
+	  else ln -s "$$to" "$$at" && echo "linked    $$at -> $$to"; fi; done; done
 
 UV_COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --override no-torch.txt --custom-compile-command "make lock" --quiet

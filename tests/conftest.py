@@ -1,4 +1,4 @@
-"""Every test runs under the deterministic settings of the stages; and disks in trouble.
+"""Every test runs under the deterministic settings of the stages; one nano run; disks in trouble.
 
 The disks are real mounts: they need root and the right to mount, else a test skips.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.runs import Workdir, nano
 from vlprm.determinism import settle_environment
 
 settle_environment()
@@ -41,3 +42,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 4 MiB."""
     with mounted(tmp_path / "small", "-o", "size=4m") as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def nano_run(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """One complete run of the nano configuration, shared by the tests that start from it."""
+    workdir = Workdir(tmp_path_factory.mktemp("nano"))
+    workdir.run(nano())
+    return workdir

@@ -8,12 +8,22 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import data, evaluation, labels, preflight, provenance, reports
+from vlprm.cli import data, evaluation, labels, preflight, provenance, reports, status
 from vlprm.cli.arguments import app
 from vlprm.determinism import settle_environment
 from vlprm.errors import UserError
 
-__all__ = ["app", "data", "evaluation", "labels", "main", "preflight", "provenance", "reports"]
+__all__ = [
+    "app",
+    "data",
+    "evaluation",
+    "labels",
+    "main",
+    "preflight",
+    "provenance",
+    "reports",
+    "status",
+]
 
 
 def main() -> None:

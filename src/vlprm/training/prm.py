@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from vlprm.config.models import ModelConfig
 from vlprm.config.training import PRMTrainingConfig
@@ -122,6 +122,7 @@ def train_prm(
             data_collator=collate,
             callbacks=[_Lines()],
         )
+        trainer.remove_callback(PrinterCallback)  # _Lines says it
         trainer.model_accepts_loss_kwargs = True
         outcome = trainer.train()
         log.info("train: mean loss %.4f", outcome.training_loss)
