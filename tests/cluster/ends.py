@@ -16,7 +16,7 @@ rule all:
 rule walltime:
     output: "out/walltime"
     resources: mem_mb=800, runtime=1
-    shell: "sleep 75; touch {output}"
+    shell: "sleep 100; touch {output}"  # Slurm ends it after 60 to 90 s, then gives it 120
 
 rule memory:
     output: "out/memory"
