@@ -39,7 +39,7 @@ wildcard_constraints:
 
 
 def image_of(role):
-    return IMAGES[role]["reference"]
+    return IMAGES[PLAN.image(role)]["reference"]
 
 
 def policy_model(wildcards):
