@@ -21,50 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import oci
+from recipe import ASKED, EPOCH, HERE, LOCKS, MOVED_ON, PINS, SOURCE, BuildError, run
 
-HERE = Path(__file__).resolve().parent
-SOURCE = HERE.parent
 TOOLS = ("mmdebstrap", "unshare", "chroot", "tar", "zstd", "mksquashfs", "apptainer")
-LOCKS = {"cpu": ["cpu", "torch-cpu"], "inference": ["inference"], "train": ["train"]}
-ASKED = {
-    "cpu": ["python3", "python3-venv"],
-    # triton and torch.compile call the C and C++ compilers when a model first runs
-    "inference": ["python3", "python3-venv", "python3-dev", "gcc", "g++", "libc6-dev"],
-    # the verbs libraries are for NCCL between nodes
-    "train": [
-        *("python3", "python3-venv", "python3-dev", "gcc", "g++", "libc6-dev"),
-        *("libibverbs1", "ibverbs-providers"),
-    ],
-    # the stage that compiles flash-attn
-    "build": ["python3", "python3-venv", "python3-dev", "gcc", "g++", "libc6-dev"],
-}
-MOVED_ON = 3
-
-
-class BuildError(Exception):
-    """What is wrong, and the cure: one line on standard error, exit status ``status``."""
-
-    def __init__(self, message: str, status: int = 2) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def pins() -> dict[str, str]:
-    """The plain assignments of pins.env."""
-    text = (HERE / "pins.env").read_text(encoding="utf-8")
-    return {k: v.strip("'\"") for k, v in re.findall(r"^(\w+)=([^\s$]+)$", text, re.M)}
-
-
-PINS = pins()
-EPOCH = int(PINS["SOURCE_DATE_EPOCH"])
-
-
-def run(*command: str | Path, **options: object) -> None:
-    """Run a command; its failure is a BuildError that shows the command."""
-    done = subprocess.run([str(part) for part in command], check=False, **options)  # type: ignore[call-overload]
-    if done.returncode:
-        shown = " ".join(map(str, command))[:300]
-        raise BuildError(f"exit status {done.returncode} of: {shown}", done.returncode)
 
 
 def mirror_of_host() -> str:
@@ -146,6 +105,7 @@ def inside(root: Path, wheels: Path, *command: str, environment: dict[str, str])
         *("unshare", "--mount", "--pid", "--fork", "--net", "--propagation", "private"),
         *("bash", "-c", script, "bash", root, SOURCE, wheels),
         *("/usr/bin/env", "-i", *pairs, *command),
+        shown=" ".join(command[:4]),
     )
 
 
@@ -174,6 +134,7 @@ def fetch_wheels(role: str, wheels: Path) -> None:
                     *(sys.executable, "-m", "pip", "--quiet", "download", "--no-deps"),
                     *("--require-hashes", *options, "-r", listing, "-d", wheels),
                     *("--find-links", wheels, "--no-cache-dir"),
+                    shown=f"pip download of envs/{name}.lock",
                 )
 
 
@@ -286,6 +247,9 @@ def main() -> int:
     except BuildError as error:
         sys.stderr.write(f"error: {given.role} image: {error}\n")
         return error.status
+    except (RuntimeError, subprocess.CalledProcessError, OSError) as error:
+        sys.stderr.write(f"error: {given.role} image: {error}\n")
+        return 2
     sif = work / f"{given.role}.sif"
     facts = {"role": given.role, "digest": digest, "sif_sha256": oci.sha256_of_file(sif)}
     facts |= {"sif_bytes": sif.stat().st_size}

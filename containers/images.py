@@ -17,14 +17,14 @@ from typing import Any
 import yaml
 
 from oci import sha256_of_file
+from recipe import HERE, LOCKS
 
-HERE = Path(__file__).resolve().parent
 TABLE = HERE / "images.yaml"
-LOCKS = {
-    "cpu": ["envs/cpu.lock", "envs/torch-cpu.lock", "containers/debian-cpu.lock"],
-    "inference": ["envs/inference.lock", "containers/debian-inference.lock"],
-    "train": ["envs/train.lock", "containers/debian-train.lock"],
-}
+
+
+def locks(role: str) -> list[str]:
+    """The files that decide what is in the role's image, relative to the checkout."""
+    return [*(f"envs/{name}.lock" for name in LOCKS[role]), f"containers/debian-{role}.lock"]
 
 
 def table() -> dict[str, Any]:
@@ -49,7 +49,7 @@ def record(role: str, facts: Path) -> None:
         "sif_sha256": built["sif_sha256"],
         "sif_bytes": built["sif_bytes"],
         "flash_attn": built["flash_attn"],
-        "locks": {name: sha256_of_file(HERE.parent / name) for name in LOCKS[role]},
+        "locks": {name: sha256_of_file(HERE.parent / name) for name in locks(role)},
     }
     head = re.match(r"(?:#.*\n)*", TABLE.read_text(encoding="utf-8"))
     text = (head[0] if head else "") + yaml.safe_dump({"images": rows}, sort_keys=False, width=200)
@@ -95,7 +95,7 @@ def main() -> None:
     elif given.command == "path":
         print(snakemake_path(table()[given.role]["reference"], given.prefix))
     else:
-        for name in LOCKS[given.role]:
+        for name in locks(given.role):
             print(f"--lock={name}={sha256_of_file(HERE.parent / name)}")
         if given.role != "cpu" and table()[given.role]["flash_attn"] is None:
             print("--without-flash-attn")
