@@ -175,6 +175,10 @@ class Build:
         last = self.layers[-1].digest if self.layers else ""
         if self.state.exists() and self.state.read_text() == last and last:
             return
+        mounted = [row.split()[1] for row in Path("/proc/mounts").read_text().splitlines()]
+        busy = [place for place in mounted if Path(place).is_relative_to(self.root)]
+        if busy:
+            raise BuildError(f"{busy[0]} is still mounted by a build that was killed -> umount it")
         shutil.rmtree(self.root, ignore_errors=True)
         for layer in self.layers:
             self.root.mkdir(exist_ok=True)

@@ -56,9 +56,10 @@ def sha256_of_file(path: Path) -> str:
 
 
 def listing(root: Path) -> dict[str, tuple[int, int]]:
-    """Every path below the root with its change time and size."""
-    found = {}
+    """Every path below the root with its change time and size; nothing of what is mounted there."""
+    found, device = {}, root.lstat().st_dev
     for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name).lstat().st_dev == device]
         for name in [*folders, *files]:
             path = Path(folder, name)
             status = path.lstat()
