@@ -56,10 +56,11 @@ def environment() -> dict[str, str]:
 
 
 def arguments(prefix: Path) -> list[str]:
-    """Snakemake's arguments for running every rule in its image, the checkout read-only."""
+    """Snakemake's arguments for running every rule in its image; the package read-only."""
+    binds = " ".join(f"--bind {CHECKOUT / name}:{CHECKOUT / name}:ro" for name in ("src", "models"))
     return [
         *("--software-deployment-method", "apptainer", "--apptainer-prefix", str(prefix)),
-        f"--apptainer-args=--cleanenv --bind {CHECKOUT}:{CHECKOUT}:ro",
+        f"--apptainer-args=--cleanenv {binds}",
     ]
 
 

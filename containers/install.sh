@@ -25,10 +25,13 @@ esac
 only() { for lock in "${locks[@]}"; do awk -v keep="$1" '/^[a-zA-Z0-9]/ {on = ($0 ~ "^(" keep ")==")} on' "$source/envs/$lock.lock"; done; }
 without() { for lock in "${locks[@]}"; do awk -v drop="$1" '/^[a-zA-Z0-9]/ {on = ($0 !~ "^(" drop ")==")} on' "$source/envs/$lock.lock"; done; }
 pip() { "$python" -m pip --quiet install --no-deps --no-compile "${from[@]}" "$@"; }
-# one process, fixed hash order: the same bytecode every time
-bytecode() { "$python" -m compileall -q --invalidation-mode unchecked-hash "$@" || true; }
+# One process, fixed hash order, and nothing imported from there before: the same bytecode every time.
+# (What Python imports at its start it would itself compile, with a time inside, and -f goes over that.)
+# A few files are for newer Pythons and do not compile.
+bytecode() { "$python" -B -S -m compileall -f -qq --invalidation-mode unchecked-hash "$@" || true; }
 
 packages() {
+  export PYTHONDONTWRITEBYTECODE=1
   /usr/bin/python3 -m venv "$venv"
   without "flash-attn|$SOURCE_ONLY" > "$work/wheels.lock"
   pip --require-hashes -r "$work/wheels.lock"
