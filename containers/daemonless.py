@@ -125,7 +125,7 @@ def fetch_wheels(role: str, wheels: Path) -> None:
         binary = [b for b in blocks if not b.startswith((*apart, "flash-attn=="))]
         for kind, chosen, options in (
             ("wheels", binary, target),
-            ("sources", sources, ["--no-build-isolation", "--no-binary=:all:"]),
+            ("sources", sources, [f"--no-binary={PINS['SOURCE_ONLY'].replace('|', ',')}"]),
         ):
             if chosen:
                 listing = wheels.parent / f"{name}.{kind}.txt"

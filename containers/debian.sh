@@ -10,7 +10,7 @@ lock="$source/containers/debian-$role.lock"
 
 mirror="${DEBIAN_MIRROR:-}"
 if [ -z "$mirror" ]; then
-  archive="$(sed -nE 's|^# *([^ ]+/archive/debian)/[0-9TZ]+.*|\1|p' /etc/apt/sources.list.d/*.sources | head -n 1)"
+  archive="$(sed -nE 's|^# *([^ ]+/archive/debian)/[0-9TZ]+.*|\1|p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1 || true)"
   [ -n "$archive" ] || { echo "debian.sh: the base image names no snapshot archive -> set DEBIAN_MIRROR" >&2; exit 2; }
   mirror="$archive/$SNAPSHOT"
 fi
