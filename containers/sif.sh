@@ -5,6 +5,7 @@ set -euo pipefail
 root="$1" out="$2" epoch="$3"
 work="$(mktemp -d -p "$(dirname "$out")")"
 trap 'rm -rf "$work"' EXIT
+touch -d "@$epoch" "$root"   # the one folder that is in no layer
 unset SOURCE_DATE_EPOCH   # mksquashfs refuses it together with -mkfs-time
 mksquashfs "$root" "$work/root.squashfs" -noappend -quiet -no-progress -reproducible -no-xattrs \
   -comp zstd -Xcompression-level 3 -mkfs-time "$epoch"

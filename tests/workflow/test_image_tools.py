@@ -37,7 +37,8 @@ def load(name: str) -> ModuleType:
     return module
 
 
-oci, selftest, images = load("oci"), load("selftest"), load("images")
+oci, selftest = load("oci"), load("selftest")
+recipe, images, daemonless = load("recipe"), load("images"), load("daemonless")
 needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="zstd is not installed")
 
 
@@ -177,3 +178,38 @@ def test_record_then_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     sif.write_bytes(b"other")
     with pytest.raises(SystemExit, match=r"containers/images\.yaml says"):
         images.install("cpu", sif, tmp_path / "prefix")
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, root: Path, release: str, text: str) -> Any:
+    (root / "etc").mkdir()
+    (root / "etc" / "debian_version").write_text(f"{release}\n")
+    monkeypatch.setattr(daemonless, "debian_lock", lambda _: text)
+    with pytest.raises(recipe.BuildError) as caught:
+        daemonless.check_debian(root, "cpu")
+    return caught.value
+
+
+def test_a_debian_package_of_another_version_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "containers" / "debian-cpu.lock").read_text()
+    other = text.replace("python3.11=3.11.2", "python3.11=3.11.1")
+    assert other != text
+    error = refused(monkeypatch, tmp_path, recipe.PINS["DEBIAN_RELEASE"], other)
+    assert error.status == 2
+    assert "python3.11=3.11.1" in str(error)
+
+
+def test_a_mirror_that_moved_on_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = refused(monkeypatch, tmp_path, "12.99", "# Debian 12.99\n")
+    assert error.status == recipe.MOVED_ON
+    assert "pass --mirror with the snapshot archive" in str(error)
+
+
+def test_a_root_that_is_still_mounted_is_not_removed(tmp_path: Path) -> None:
+    job = daemonless.Build("cpu", Path("/"))
+    job.root = Path("/proc")
+    with pytest.raises(recipe.BuildError, match="still mounted"):
+        job.restore()
