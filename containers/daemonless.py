@@ -173,7 +173,8 @@ class Build:
     def restore(self) -> None:
         """Bring the root to what the layers so far hold."""
         last = self.layers[-1].digest if self.layers else ""
-        if self.state.exists() and self.state.read_text() == last and last:
+        there = self.root.is_dir() and self.state.exists()
+        if there and last and self.state.read_text() == last:
             return
         mounted = [row.split()[1] for row in Path("/proc/mounts").read_text().splitlines()]
         busy = [place for place in mounted if Path(place).is_relative_to(self.root)]
@@ -182,7 +183,10 @@ class Build:
         shutil.rmtree(self.root, ignore_errors=True)
         for layer in self.layers:
             self.root.mkdir(exist_ok=True)
-            run("tar", "--zstd", "-xpf", layer.file, "-C", self.root, "--numeric-owner")
+            # directories get their times at the end, or what is unpacked later would change them
+            how = ["--zstd", "-xp", "--numeric-owner", "--delay-directory-restore"]
+            run("tar", *how, "-f", layer.file, "-C", self.root)
+        self.state.write_text(last)
 
 
 def build(role: str, work: Path, wheels: Path, mirror: str, without_flash_attn: bool) -> str:

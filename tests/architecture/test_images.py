@@ -102,7 +102,7 @@ def test_readme_names_the_digests_base_and_pins() -> None:
         ("flash-attn", train["flash-attn"]),
         ("transformers", train["transformers"]),
         ("torch", train["torch"]),
-        ("torch", pins("torch-cpu.lock")["torch"]),
+        ("torch", pins("torch-cpu.txt")["torch"]),
     ):
         assert f"{name} {version}" in readme
 
