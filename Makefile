@@ -65,18 +65,22 @@ profiles:  ## link profiles/ into your Snakemake profile folder: snakemake --pro
 
 UV_COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --override no-torch.txt --custom-compile-command "make lock" --quiet
+UV_IMAGE = uv pip compile --config-file images.uv.toml --python-platform x86_64-manylinux_2_28 \
+  --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet
 lock: $(VENV)/.uv  ## resolve envs/*.in to envs/*.lock, with hashes
-	cd envs && $(UV_COMPILE) cpu.in -o cpu.lock && $(UV_COMPILE) test.in -o test.lock
+	cd envs && $(UV_COMPILE) cpu.in -o cpu.lock && $(UV_COMPILE) cluster.in -o cluster.lock && $(UV_COMPILE) test.in -o test.lock
+	cd envs && for name in inference train flash-attn; do $(UV_IMAGE) $$name.in -o $$name.lock; done
 
 clean:  ## remove the environment, the results and every cache
 	rm -rf $(VENV) results logs .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # The environment: made anew whenever a lock changes, so that it holds what the lock says.
-$(VENV)/.cpu: envs/cpu.lock envs/torch-cpu.txt envs/find_python.sh
+$(VENV)/.cpu: envs/cpu.lock envs/cluster.lock envs/torch-cpu.txt envs/find_python.sh
 	@python="$$(bash envs/find_python.sh)"; \
 	  echo "environment: $(VENV) with $$($$python --version), from envs/cpu.lock (some minutes)"; \
 	  $$python -m venv --clear $(VENV)
 	$(PIP) install --no-deps --require-hashes -r envs/cpu.lock
+	$(PIP) install --no-deps --require-hashes -r envs/cluster.lock
 	$(PIP) install -r envs/torch-cpu.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(PIP) check

@@ -60,7 +60,7 @@ wildcard_constraints:
 
 
 def image_of(role):
-    return IMAGES[role].reference
+    return IMAGES[PLAN.image(role)].reference
 
 
 def image_unless_deployed(role):

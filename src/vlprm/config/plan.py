@@ -118,6 +118,10 @@ class Plan:
             return self.model(prm.base)
         return f"{self.root}/prm/{name}/model.safetensors"
 
+    def image(self, role: str) -> str:
+        """The role whose image a rule runs in: ``cpu`` for all where no model wants a GPU."""
+        return role if any(model.gpus for model in self.config.models.values()) else "cpu"
+
     def table(self, kind: str, *keys: str) -> str:
         """The path of one shard of a table: ``table("rollouts", policy, dataset, shard)``."""
         return f"{self.root}/{kind}/{'/'.join(keys)}.parquet"

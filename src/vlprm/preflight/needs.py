@@ -61,7 +61,8 @@ class Needs:
 
     def roles(self) -> list[str]:
         """Roles of the images that the run's rules use."""
-        return ["cpu", "inference", *(["train"] if self._built() else [])]
+        roles = ["cpu", "inference", *(["train"] if self._built() else [])]
+        return list(dict.fromkeys(map(self.plan.image, roles)))
 
     def _there(self, path: str) -> bool:
         return (self.workdir / path).exists()
