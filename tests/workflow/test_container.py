@@ -39,6 +39,8 @@ def row() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def facts(row: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the build says; with VLPRM_IMAGES, what the build of the same image there said."""
+    if os.environ.get("VLPRM_CONTAINER_TESTS") != "1":
+        pytest.skip("builds an image and runs in it, some minutes: set VLPRM_CONTAINER_TESTS=1")
     missing = [tool for tool in TOOLS if shutil.which(tool, path=in_image.SYSTEM_PATH) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"an image cannot be built here: needs root and {' '.join(missing or TOOLS)}")
