@@ -22,7 +22,7 @@ def cure(role: str, image: ContainerImage) -> str:
     """What puts a role's image where Snakemake looks for it."""
     if image.in_registry:
         return "run `snakemake fetch`, with the same profile, where there is network"
-    return f"build it: containers/build apptainer {role} && containers/build install {role}"
+    return f"build it: containers/build daemonless {role} && containers/build install {role}"
 
 
 def stated_digests(image: ContainerImage, folder: Path) -> set[str]:

@@ -58,7 +58,7 @@ def test_no_apptainer(tmp_path: Path, bin_dir: Path) -> None:
 
 def test_an_image_of_no_registry(tmp_path: Path, bin_dir: Path) -> None:
     local = ContainerImage(reference="docker://localhost/vlprm/cpu@sha256:0")
-    with pytest.raises(UserError, match="containers/build apptainer cpu"):
+    with pytest.raises(UserError, match="containers/build daemonless cpu"):
         provide("cpu", local, tmp_path / "images")
 
 

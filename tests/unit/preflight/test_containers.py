@@ -49,7 +49,7 @@ def test_a_missing_image(tmp_path: Path) -> None:
 
 def test_a_missing_image_of_no_registry_is_to_be_built(tmp_path: Path) -> None:
     found = check(machine(tmp_path, reference="docker://localhost/vlprm/cpu@sha256:0"))
-    assert "containers/build apptainer cpu" in str(found.cure)
+    assert "containers/build daemonless cpu" in str(found.cure)
 
 
 def test_the_stated_image_and_another(tmp_path: Path) -> None:
