@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 
+from vlprm.cluster.command import ask
 from vlprm.cluster.registry import Job, short
 from vlprm.errors import UserError
 
@@ -46,15 +47,7 @@ def detect(asked: str | None = None) -> str:
 def run(argv: list[str], patience: float = PATIENCE) -> subprocess.CompletedProcess[str] | None:
     """Run a scheduler command; None when it is missing or does not answer in time."""
     try:
-        return subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=patience,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return ask(argv, patience)
     except (OSError, subprocess.TimeoutExpired):
         return None
 

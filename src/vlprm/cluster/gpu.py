@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 
+from vlprm.cluster.command import ask
+
 LIMIT = 60
 FIELDS = "index,uuid,name,ecc.errors.uncorrected.volatile.total"
 
@@ -21,15 +23,7 @@ def sick(asked: int) -> str | None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     argv = ["/bin/sh", "-c", command] if command else _nvidia_smi(visible)
     try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = ask(argv, limit)
     except FileNotFoundError:
         return "no nvidia-smi: this node has no NVIDIA driver"
     except subprocess.TimeoutExpired:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from vlprm.config.images import ContainerImage
 from vlprm.errors import UserError
-from vlprm.io.atomic import explained, write_text
+from vlprm.io.atomic import atomic_path, write_text
 from vlprm.io.manifest import sha256_of
 
 
@@ -81,24 +80,17 @@ def _pull(role: str, image: ContainerImage, file: Path) -> None:
             where=f"image {role}",
             cure="install Apptainer, or load its module",
         )
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as temporary:
         done = subprocess.run(
             [command, "pull", "--force", str(temporary), image.reference],
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode or not temporary.is_file():
+        if done.returncode or not temporary.is_file() or not temporary.stat().st_size:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise UserError(
                 f"image {role} could not be pulled: {last}",
                 where=image.reference,
                 cure="check the network, and the login where the registry wants one",
             )
-        temporary.replace(file)
-    except OSError as error:
-        raise explained(error, file) from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import subprocess
 
+from vlprm.cluster.command import ask
+
 TIMEOUT_S = 20.0
 
 
 def answer(*command: str, timeout: float = TIMEOUT_S) -> tuple[int, str, str]:
     """Exit status, standard output, standard error; status -1 when it gave no answer in time."""
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=timeout,
-            check=False,
-        )
+        done = ask(command, timeout)
     except subprocess.TimeoutExpired:
         return -1, "", f"no answer within {timeout:.0f} s"
     except OSError as error:
