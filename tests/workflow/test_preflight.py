@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,10 @@ def images(tmp_path: Path, bin_dir: Path) -> tuple[Path, dict[str, Path]]:
 
 def test_missing_image(tmp_path: Path, bin_dir: Path) -> None:
     folder, files = images(tmp_path, bin_dir)
-    files["train"].unlink()
+    files["cpu"].unlink()
     workdir = Workdir(tmp_path / "run")
     options = ("--sdm", "apptainer", "--apptainer-prefix", str(folder))
-    assert "image train" in stopped(workdir, nano(), *options)
+    assert "image cpu" in stopped(workdir, nano(), *options)
 
 
 def test_image_with_another_digest(tmp_path: Path, bin_dir: Path) -> None:
@@ -118,13 +119,20 @@ def test_image_with_another_digest(tmp_path: Path, bin_dir: Path) -> None:
     assert f"has sha256 {hashlib.sha256(b'another!').hexdigest()[:12]}" in line
 
 
-def test_fetch_provides_the_images_of_the_run(tmp_path: Path, bin_dir: Path) -> None:
+@pytest.mark.parametrize(
+    ("config", "roles"),
+    [(nano, {"cpu"}), (on_gpus, {"cpu", "inference", "train"})],
+    ids=["no model wants a GPU", "models want GPUs"],
+)
+def test_fetch_provides_the_images_of_the_run(
+    tmp_path: Path, bin_dir: Path, config: Callable[[], dict[str, Any]], roles: set[str]
+) -> None:
     folder, _ = images(tmp_path, bin_dir)
     workdir = Workdir(tmp_path / "run")
-    workdir.run(nano(), "--sdm", "apptainer", "--apptainer-prefix", str(folder), "fetch")
+    workdir.run(config(), "--sdm", "apptainer", "--apptainer-prefix", str(folder), "fetch")
     listings = sorted((workdir.path / "resources" / "images").glob("[a-z]*[a-z].json"))
     made = {file.stem: json.loads(file.read_text()) for file in listings if file.stem.isalpha()}
-    assert set(made) == {"cpu", "inference", "train"}
+    assert set(made) == roles
     assert {item["sha256"] for item in made.values()} == {hashlib.sha256(b"an image").hexdigest()}
 
 
