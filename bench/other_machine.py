@@ -41,7 +41,7 @@ def plan(configfile: Path, out: Path) -> None:
     )  # fmt: skip
     jobs = []
     for block in re.split(r"\n(?=(?:local)?rule \w+:\n)", done.stdout + done.stderr):
-        command = re.search(r"(?m)^Shell command: (python -m vlprm\.cli .*)$", block)
+        command = re.search(r"(?m)^Shell command: (python -m vlprm\..*)$", block)
         if command:
             files = dict(re.findall(r"(?m)^    (input|output): (.*)$", block))
             jobs.append(
@@ -60,7 +60,12 @@ def run(planned: Path, folder: Path, at_a_time: int) -> None:
         (folder / "models").symlink_to(ROOT / "models")
     settle_environment()
     made = {path for job in jobs for path in job["output"]}
-    waiting = {index: set(job["input"]) & made for index, job in enumerate(jobs)}
+    # writes are atomic: an output that exists is whole, so a stopped run goes on where it was
+    waiting = {
+        index: {path for path in set(job["input"]) & made if not (folder / path).exists()}
+        for index, job in enumerate(jobs)
+        if not all((folder / path).exists() for path in job["output"])
+    }
     started, seconds = time.monotonic(), dict[str, float]()
     with ThreadPoolExecutor(at_a_time) as pool:
         running: dict[Future[float], int] = {}
@@ -70,7 +75,7 @@ def run(planned: Path, folder: Path, at_a_time: int) -> None:
                 running[pool.submit(_job, jobs[index]["command"], folder)] = index
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = jobs[running.pop(future)]
-                stage = job["command"].split()[3]
+                stage = re.findall(r"-m vlprm\.cli (\S+)", job["command"])[0]
                 seconds[stage] = seconds.get(stage, 0.0) + future.result()
                 waiting = {key: needs - set(job["output"]) for key, needs in waiting.items()}
     results = next(path for path in (folder / "results").iterdir() if path.is_dir())
@@ -89,7 +94,7 @@ def _job(command: str, folder: Path) -> float:
     if log:
         (folder / log[1]).parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        ["bash", "-c", command.replace("python", sys.executable, 1)],
+        ["bash", "-c", command.replace("python -m", f"{sys.executable} -m")],
         cwd=folder,
         check=False,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"},
