@@ -140,6 +140,10 @@ class Registry:
                 "time": when,
             }
             self.write("failures", job.ticket, fact)
+            # a job that was killed while it wrote its last word cannot have cleaned up
+            name = self.path("ended", job.ticket).name
+            for half in self.root.glob(f"*/.{name}.*.tmp"):
+                half.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:

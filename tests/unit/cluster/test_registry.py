@@ -39,3 +39,18 @@ def test_a_submission_that_was_answered_twice_is_followed_where_it_runs(
     assert Registry().id_of(job) == "8"
     Registry().write("started", job.ticket, {"id": "7"})
     assert Registry().id_of(job) == "7"
+
+
+def test_what_a_killed_job_left_half_written_goes_with_its_failure(
+    scheduler: Scheduler, submitted: Callable[..., Job]
+) -> None:
+    killed, other = submitted("1", ticket="killed"), submitted("2", ticket="other")
+    halves = {}
+    for job in (killed, other):
+        path = Registry().path("ended", job.ticket)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        halves[job.ticket] = path.with_name(f".{path.name}.x1y2.tmp")
+        halves[job.ticket].write_text('{"exit":')
+    Registry().fail(killed, "over memory (asked 500 MB)", 0)
+    assert not halves["killed"].exists()
+    assert halves["other"].exists()
