@@ -1,5 +1,7 @@
 """The mini experiment twice, every rule in its image: it ran inside, and gives the same bytes.
 
+The first run is also compared with the published manifest, which a run on a host wrote.
+
 Needs apptainer and the images in place (containers/build install ROLE). ``CONTAINER_CONFIG`` names
 another configuration, e.g. tests/workflow/nano.yaml; ``CONTAINER_PREFIX`` the folder of the images.
 """
@@ -12,9 +14,19 @@ import sys
 from pathlib import Path
 
 from vlprm.io.compare import compare_runs
+from vlprm.io.run_manifest import collect, published_for
+from vlprm.io.verify import verify
 
 from in_image import differs_from_host, facts_inside, not_in_an_image, run
 from report import ROOT, print_line
+
+
+def not_published(results: Path) -> int:
+    """How many artefacts of a run are not those of its published manifest."""
+    ours = collect(results)
+    published, _ = published_for(ours, ROOT / "configs" / "expected" / results.name)
+    found = verify(ours, published, results.parents[1])
+    return sum(item.outcome != "same" for item in found.artefacts)
 
 
 def main() -> int:
@@ -26,8 +38,10 @@ def main() -> int:
     print(json.dumps(facts))
     bare = [name for folder in folders for name in not_in_an_image(folder / "results")]
     inside = differs_from_host(facts) and not bare
+    (results,) = [path for path in (folders[0] / "results").iterdir() if path.is_dir()]
     met = [
         print_line("container_mini_minutes", seconds[0] / 60, "min"),
+        print_line("container_not_published", not_published(results), "artefacts", at_most=0),
         print_line("container_stages_on_the_host", len(bare) + (not inside), "stages", at_most=0),
         print_line(
             "container_runs_differ",
