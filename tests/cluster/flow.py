@@ -32,6 +32,8 @@ class Flow:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start Snakemake in a process group of its own, as a terminal does."""
         argv = [
+            # a background shell has its children ignore Ctrl-C
+            *("env", "--default-signal=INT"),
             *(
                 sys.executable,
                 "-m",
