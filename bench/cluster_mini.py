@@ -23,7 +23,7 @@ from report import ROOT, print_line
 
 sys.path.insert(0, str(ROOT))
 
-from tests.cluster.conftest import commands
+from tests.cluster.conftest import search_path
 from tests.cluster.slurm import Slurm, why_not
 
 CONFIGURATIONS = {"mini": "configs/mini.yaml", "nano": "tests/workflow/nano.yaml"}
@@ -42,8 +42,7 @@ def main() -> int:
     results, minutes, jobs = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix="slurm-") as work:
         slurm = Slurm(Path(work))
-        path = [commands(Path(work) / "bin"), Path(sys.executable).parent, os.environ["PATH"]]
-        slurm.environment["PATH"] = ":".join(map(str, path))
+        slurm.environment["PATH"] = search_path(Path(work) / "bin")
         try:
             slurm.start()
             for profile in ("mini", "pbs", "slurm"):

@@ -26,8 +26,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     pytest.importorskip("snakemake_executor_plugin_cluster_generic")
     work = tmp_path_factory.mktemp("slurm")
     cluster = Slurm(work)
-    path = [commands(work / "bin"), Path(sys.executable).parent, os.environ["PATH"]]
-    cluster.environment["PATH"] = ":".join(map(str, path))
+    cluster.environment["PATH"] = search_path(work / "bin")
     cluster.environment["VLPRM_POLL_SECONDS"] = "2"
     try:
         cluster.start()
@@ -45,8 +44,8 @@ def ends(
         yield pool.submit(run_ends, tmp_path_factory.mktemp("ends"), slurm)
 
 
-def commands(folder: Path) -> Path:
-    """The console scripts of this checkout, whatever is installed."""
+def search_path(folder: Path) -> str:
+    """A PATH that begins with this checkout's console scripts, whatever is installed."""
     folder.mkdir()
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     for name, target in scripts.items():
@@ -57,4 +56,4 @@ def commands(folder: Path) -> Path:
             f"from {module} import {function}\nsys.exit({function}())\n"
         )
         script.chmod(0o755)
-    return folder
+    return ":".join(map(str, (folder, Path(sys.executable).parent, os.environ["PATH"])))

@@ -147,7 +147,10 @@ class Registry:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it into place."""
+    """Write a file under a temporary name and rename it into place.
+
+    Readable by its owner alone, unlike results: a job's script may carry secrets.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:

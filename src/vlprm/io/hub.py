@@ -187,8 +187,9 @@ def _said_plainly(error: Exception, config: HubRef, folder: Path) -> Exception:
             what = "your token gives no access, or there is no such repository"
             cure = f"accept the licence on {page} with the account of HF_TOKEN; check the name"
         return UserError(what, where=where, cure=cure)
-    if isinstance(error, OSError) and isinstance(explained(error, folder), UserError):
-        return explained(error, folder)
+    known = explained(error, folder)
+    if isinstance(error, OSError) and isinstance(known, UserError):
+        return known
     reason = f"HTTP {status}" if status else type(error).__name__
     return UserError(
         f"download failed: {reason}, from {_endpoint() or 'https://huggingface.co'}",
