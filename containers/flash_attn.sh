@@ -40,9 +40,14 @@ if [ ! -e "$state/flash-attn/setup.py" ]; then
   mkdir -p "$state/flash-attn"
   tar -xzf "$state"/sdist/flash_attn-*.tar.gz -C "$state/flash-attn" --strip-components=1
 fi
+python "$source/containers/flash_attn_kernels.py" "$state/flash-attn" "$FLASH_ATTN_KERNELS"
 echo "flash-attn: architectures $FLASH_ATTN_CUDA_ARCHS, $MAX_JOBS files at a time"
+# Intermediate files get names that depend on the object file, not on a process id: those names end
+# up in the object, and a file compiled twice would differ.
+export NVCC_APPEND_FLAGS="--objdir-as-tempdir"
 cd "$state/flash-attn"
 python setup.py -q bdist_wheel > "$state/flash-attn.log" 2>&1 || { tail -n 30 "$state/flash-attn.log" >&2; exit 1; }
 cp dist/flash_attn-*.whl "$out/"
 echo "$FLASH_ATTN_CUDA_ARCHS" > "$out/flash_attn.architectures"
+echo "$FLASH_ATTN_KERNELS" > "$out/flash_attn.kernels"
 sha256sum "$out"/flash_attn-*.whl

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.models import ModelConfig
+from vlprm.config.placement import Placement
 from vlprm.errors import UserError
 from vlprm.protocols import Judge, Policy, StepScorer
 
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from vlprm.io.images import ImageStore
 
 
-def load_policy(model: ModelConfig, model_dir: Path, store: ImageStore) -> Policy:
-    """The policy a model's configuration names."""
+def load_policy(
+    model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
+) -> Policy:
+    """The policy a model's configuration names, on the cards of ``placement``."""
     if model.engine == "vllm":
         from vlprm.engines.vllm_policy import VLLMPolicy
 
-        return VLLMPolicy(model_dir, store, model)
+        return VLLMPolicy(model_dir, store, model, placement)
     from vlprm.engines.hf_policy import HFPolicy
 
     return HFPolicy(
@@ -27,12 +30,14 @@ def load_policy(model: ModelConfig, model_dir: Path, store: ImageStore) -> Polic
         store,
         pixels=model.pixels,
         dtype=model.dtype,
-        device=device_of(model),
+        device=first_device(placement),
         batch_tokens=model.batch_tokens,
     )
 
 
-def load_scorer(model: ModelConfig, model_dir: Path, store: ImageStore) -> StepScorer:
+def load_scorer(
+    model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
+) -> StepScorer:
     """The PRM (or judging VLM) that reads value tokens off a model."""
     from vlprm.engines.hf_prm import HFScorer
 
@@ -41,7 +46,7 @@ def load_scorer(model: ModelConfig, model_dir: Path, store: ImageStore) -> StepS
         store,
         pixels=model.pixels,
         dtype=model.dtype,
-        device=device_of(model),
+        device=first_device(placement),
         batch_tokens=model.batch_tokens,
     )
 
@@ -55,19 +60,19 @@ def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
     return ChatJudge(judge, store)
 
 
-def device_of(model: ModelConfig) -> str:
-    """``cuda`` for a model that asks for GPUs.
+def first_device(placement: Placement) -> str:
+    """Where an engine of one process keeps its weights.
 
-    Raises UserError when there is none.
+    Raises UserError when the placement names cards and there are none.
     """
-    if model.gpus == 0:
+    if not placement.devices:
         return "cpu"
     import torch
 
     if not torch.cuda.is_available():
         raise UserError(
-            f"the model asks for {model.gpus} GPU(s), this machine shows none",
+            f"the model asks for {len(placement.devices)} GPU(s), this machine shows none",
             where="models.*.gpus",
             cure="run it on a GPU node, or set gpus: 0",
         )
-    return "cuda"
+    return f"cuda:{placement.devices[0]}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlprm.config.models import ModelConfig
+from vlprm.config.placement import Placement
 from vlprm.errors import UserError
 from vlprm.prm.resize import smart_resize
 from vlprm.protocols import Completion, GenerationRequest
@@ -22,7 +23,9 @@ from vlprm.records import ImageRef, Message, Sampling
 class VLLMPolicy:
     """``protocols.Policy`` over ``vllm.LLM``; needs the inference image and a GPU."""
 
-    def __init__(self, model_dir: Path, store: Images, model: ModelConfig) -> None:
+    def __init__(
+        self, model_dir: Path, store: Images, model: ModelConfig, placement: Placement
+    ) -> None:
         try:
             from transformers import AutoProcessor
             from vllm import LLM
@@ -37,7 +40,8 @@ class VLLMPolicy:
         self._llm: Any = LLM(
             model=str(model_dir),
             dtype=model.dtype,
-            tensor_parallel_size=max(1, model.gpus),
+            tensor_parallel_size=max(1, len(placement.devices)),
+            gpu_memory_utilization=placement.memory,
             max_num_batched_tokens=model.batch_tokens,
             limit_mm_per_prompt={"image": 16},
             seed=0,

@@ -11,6 +11,7 @@ from pathlib import Path
 from vlprm.answers.equal import check
 from vlprm.answers.extract import extract_answer
 from vlprm.benchmarks import question_text
+from vlprm.config.placement import alone
 from vlprm.config.slices import EstimateSlice
 from vlprm.engines import load_policy
 from vlprm.io import tables
@@ -48,7 +49,8 @@ def run(
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
-        engine = load_policy(config.engine.model, weights.parent, ImageStore(images))
+        model = config.engine.model
+        engine = load_policy(model, weights.parent, ImageStore(images), alone(model))
         found = [
             _finished(config, questions[item.sample_id], item, step)
             for item in solutions

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
+from vlprm.config.placement import alone
 from vlprm.config.slices import RankSlice
 from vlprm.engines import load_scorer
 from vlprm.io import tables
@@ -37,7 +38,8 @@ def run(
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
-        engine = load_scorer(config.engine.model, weights.parent, ImageStore(images))
+        model = config.engine.model
+        engine = load_scorer(model, weights.parent, ImageStore(images), alone(model))
         found: list[StepScore] = []
         for batch in track(chunks(solutions, ROLLOUTS_A_BATCH), "rank"):
             logits = engine.score([_request(config, questions[i.sample_id], i) for i in batch])

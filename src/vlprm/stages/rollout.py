@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlprm.benchmarks import question_text
+from vlprm.config.placement import alone
 from vlprm.config.slices import RolloutSlice
 from vlprm.engines import load_policy
 from vlprm.io import tables
@@ -34,7 +35,8 @@ def run(config: RolloutSlice, samples: Path, images: Path, weights: Path, rollou
         prompts=sha256_of_all(policy.system_prompt, policy.user_prompt),
     ) as counts:
         questions = tables.read(samples, Sample)
-        engine = load_policy(config.engine.model, weights.parent, ImageStore(images))
+        model = config.engine.model
+        engine = load_policy(model, weights.parent, ImageStore(images), alone(model))
         drawn: list[Rollout] = []
         for batch in track(chunks(questions, QUESTIONS_A_BATCH), "rollout"):
             requests = [_request(config, sample) for sample in batch]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
+from vlprm.config.placement import alone
 from vlprm.config.slices import ScoreSlice
 from vlprm.engines import load_scorer
 from vlprm.io import tables
@@ -41,7 +42,8 @@ def run(
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
-        engine = load_scorer(config.engine.model, weights.parent, ImageStore(images))
+        model = config.engine.model
+        engine = load_scorer(model, weights.parent, ImageStore(images), alone(model))
         found: list[StepScore] = []
         for batch in track(chunks(solutions, ROLLOUTS_A_BATCH), "score"):
             stepwise = [item for item in batch if item.steps]

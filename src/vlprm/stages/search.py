@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
+from vlprm.config.placement import alone
 from vlprm.config.slices import SearchSlice
 from vlprm.engines import load_policy, load_scorer
 from vlprm.io import tables
@@ -76,8 +77,9 @@ def run(
         ),
     ) as counts:
         store = ImageStore(images)
-        engine = load_policy(config.policy_engine.model, policy.parent, store)
-        scorer = load_scorer(config.prm_engine.model, prm.parent, store)
+        drawing, scoring = config.policy_engine.model, config.prm_engine.model
+        engine = load_policy(drawing, policy.parent, store, alone(drawing))
+        scorer = load_scorer(scoring, prm.parent, store, alone(scoring))
         found: list[GuidedResult] = []
         for batch in track(chunks(tables.read(samples, Sample), QUESTIONS_A_BATCH), "search"):
             found += guided_search(

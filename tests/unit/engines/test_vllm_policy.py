@@ -11,6 +11,7 @@ import transformers
 
 from tests.unit.puzzles import SMALL, WARM, questions, request
 from vlprm.config.models import ModelConfig, Pixels
+from vlprm.config.placement import alone
 from vlprm.engines.vllm_policy import VLLMPolicy
 from vlprm.errors import UserError
 from vlprm.protocols import GenerationRequest
@@ -53,7 +54,7 @@ def policy(monkeypatch: pytest.MonkeyPatch) -> VLLMPolicy:
     template.tokenizer = template
     processor = SimpleNamespace(from_pretrained=lambda *_, **__: template)
     monkeypatch.setattr(transformers, "AutoProcessor", processor)
-    return VLLMPolicy(SMALL, STORE, MODEL)
+    return VLLMPolicy(SMALL, STORE, MODEL, alone(MODEL))
 
 
 def test_one_request_a_seed_with_image_and_prefix(policy: VLLMPolicy) -> None:
@@ -79,4 +80,4 @@ def test_cut_and_aborted_replies(policy: VLLMPolicy) -> None:
 def test_without_vllm_the_message_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(UserError, match="vLLM is not installed"):
-        VLLMPolicy(SMALL, STORE, MODEL)
+        VLLMPolicy(SMALL, STORE, MODEL, alone(MODEL))
