@@ -20,7 +20,7 @@ PROC = Path("/proc")
 def platform_of(config: Mapping[str, Any]) -> Platform:
     """The platform of a stage with this slice of the configuration."""
     facts = _cpuinfo()
-    gpu, driver = _gpu() if _asks_for_gpu(config) else (None, None)
+    gpu, driver = _gpu() if asks_for_gpu(config) else (None, None)
     try:
         torch = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
@@ -58,13 +58,13 @@ def _family(facts: Mapping[str, str]) -> str:
     return f"{facts.get('vendor_id', 'unknown')}-{facts.get('cpu family', '0')}-{widest}"
 
 
-def _asks_for_gpu(config: object) -> bool:
+def asks_for_gpu(config: object) -> bool:
     """Does any block of the slice say ``gpus: n`` with n above 0?"""
     if isinstance(config, Mapping):
         return any(
-            (key == "gpus" and bool(value)) or _asks_for_gpu(value) for key, value in config.items()
+            (key == "gpus" and bool(value)) or asks_for_gpu(value) for key, value in config.items()
         )
-    return isinstance(config, list | tuple) and any(map(_asks_for_gpu, config))
+    return isinstance(config, list | tuple) and any(map(asks_for_gpu, config))
 
 
 def _gpu() -> tuple[str | None, str | None]:

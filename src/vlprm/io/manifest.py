@@ -17,7 +17,8 @@ from typing import Any
 
 from vlprm.io.atomic import write_text
 from vlprm.io.code import code_sha256
-from vlprm.io.machine import image_of_this_process, platform_of
+from vlprm.io.machine import asks_for_gpu, image_of_this_process, platform_of
+from vlprm.io.meter import Cost, metered
 from vlprm.progress import count_line
 from vlprm.provenance import FileRef, Manifest, Timing
 
@@ -51,7 +52,9 @@ def recorded(
     for path in outputs:
         path.with_name(path.name + ".manifest.json").unlink(missing_ok=True)
     counts: dict[str, int] = {}
-    yield counts
+    with metered(on_cards=asks_for_gpu(config)) as meter:
+        yield counts
+        cost = meter.cost()
     log.info("%s", count_line(stage, counts.items()))
     write_manifest(
         outputs,
@@ -61,6 +64,7 @@ def recorded(
         inputs=inputs,
         counts=counts,
         started=started,
+        cost=cost,
         models=models,
         prompts=prompts,
     )
@@ -75,6 +79,7 @@ def write_manifest(
     inputs: Sequence[Path],
     counts: Mapping[str, int],
     started: datetime,
+    cost: Cost,
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
 ) -> None:
@@ -104,6 +109,11 @@ def write_manifest(
         image=image_of_this_process(),
         code=code_sha256(stage),
         platform=platform_of(config),
+        startup_seconds=cost.startup_seconds,
+        work_seconds=cost.work_seconds,
+        peak_host_gb=cost.peak_host_gb,
+        peak_card_gb=cost.peak_card_gb,
+        notes=cost.notes,
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
     write_text(
