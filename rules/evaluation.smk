@@ -10,7 +10,7 @@ rule grade:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("grade"),
     params:
         config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
         version=VERSIONS["grade"],
@@ -33,7 +33,7 @@ rule score:
         image_of("inference")
     resources:
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("score"),
         gpu=prm_gpus,
     params:
         config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
@@ -58,7 +58,7 @@ rule rank:
         image_of("inference")
     resources:
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("rank"),
         gpu=lambda wc: CFG.models[CFG.evaluation.llm_judge].gpus,
     params:
         config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
@@ -84,7 +84,7 @@ rule search:
         image_of("inference")
     resources:
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("search"),
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus + prm_gpus(wc),
     params:
         config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
@@ -125,7 +125,7 @@ rule select:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("select"),
     params:
         config=slices.SelectSlice(
             seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking

@@ -11,7 +11,7 @@ rule rollout:
         image_of("inference")
     resources:
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("rollout"),
         gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
     params:
         config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),

@@ -11,7 +11,7 @@ rule train:
         image_of("train")
     resources:
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
         gpu=lambda wc: CFG.models[CFG.prms[wc.prm].base].gpus * 8,
         nodes=1,

@@ -41,6 +41,9 @@ class Rehearsal(Block):
     pool: dict[str, int] = Field(description="questions of a data set to choose the largest from")
     conversations: int = Field(gt=0, description="training conversations: steps full batches")
     sequences: int = Field(gt=0, description="completions at once that fill a policy")
+    length_ratio: float = Field(
+        default=1.0, gt=0, description="length of chosen published conversations over the mean"
+    )
 
 
 def derive(data: Mapping[str, Any], config: Config, questions: int, steps: int) -> dict[str, Any]:

@@ -108,7 +108,9 @@ class Times:
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, tuple[str, ...]], Job]:
-        return {(job.rule, (*job.keys, *([job.shard] if job.shard else []))): job for job in self.jobs}
+        return {
+            (job.rule, (*job.keys, *([job.shard] if job.shard else []))): job for job in self.jobs
+        }
 
     def rate(self, job: Job) -> Rate:
         """Rehearsed, or as stated."""

@@ -116,9 +116,7 @@ class Work:
 
     def _training(self) -> Iterator[Job]:
         built = [
-            name
-            for name in self.config.evaluation.prms
-            if self.config.prms[name].source == "build"
+            name for name in self.config.evaluation.prms if self.config.prms[name].source == "build"
         ]
         if built and not self.config.labels.examples.published:
             path = self.plan.examples()

@@ -18,7 +18,12 @@ from vlprm.config.models import ModelConfig
 from vlprm.config.rehearsal import in_force
 from vlprm.io import meter
 from vlprm.protocols import (
-    Completion, GenerationRequest, Policy, ScoreRequest, StepLogits, StepScorer,
+    Completion,
+    GenerationRequest,
+    Policy,
+    ScoreRequest,
+    StepLogits,
+    StepScorer,
 )  # fmt: skip
 from vlprm.records import Sampling
 

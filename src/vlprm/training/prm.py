@@ -20,8 +20,8 @@ from vlprm.prm.format import VALUE_TOKENS
 from vlprm.qwen.inputs import Images, QwenInputs
 from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
-from vlprm.training.collator import IGNORED, Conversation, PRMCollator
 from vlprm.training.clock import Clock
+from vlprm.training.collator import IGNORED, Conversation, PRMCollator
 from vlprm.training.processes import checkpoint_folder, first_process, own_gpu
 
 log = logging.getLogger(__name__)
