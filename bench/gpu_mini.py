@@ -19,7 +19,6 @@ from pathlib import Path
 
 from gpu_config import mini, write
 from gpu_image import enter, facts, keep
-
 from report import ROOT, print_line
 
 FOLDER = ROOT / "build" / "gpu_mini"

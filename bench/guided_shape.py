@@ -16,16 +16,16 @@ from vlprm.determinism import settle_environment
 
 settle_environment()
 
-from gpu_image import enter, facts  # noqa: E402
-from policy_shape import model  # noqa: E402
-from shape_inputs import Rendering, SteppingPolicy, TimedScorer, questions  # noqa: E402
-
 from vlprm.config.evaluation import GuidedConfig  # noqa: E402
 from vlprm.config.placement import Placement  # noqa: E402
 from vlprm.io.images import ImageStore  # noqa: E402
 from vlprm.prm.aggregate import AGGREGATIONS  # noqa: E402
 from vlprm.records import Sampling  # noqa: E402
 from vlprm.search.guided import guided_search  # noqa: E402
+
+from gpu_image import enter, facts  # noqa: E402
+from policy_shape import model  # noqa: E402
+from shape_inputs import Rendering, SteppingPolicy, TimedScorer, questions  # noqa: E402
 
 
 def main() -> None:

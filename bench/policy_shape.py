@@ -20,15 +20,15 @@ from vlprm.determinism import settle_environment
 
 settle_environment()
 
-from gpu_image import enter, facts  # noqa: E402
-from shape_inputs import messages, questions  # noqa: E402
-
 from vlprm.config.models import ModelConfig  # noqa: E402
 from vlprm.config.placement import Placement  # noqa: E402
 from vlprm.io.images import ImageStore  # noqa: E402
 from vlprm.protocols import GenerationRequest  # noqa: E402
 from vlprm.records import Sample, Sampling  # noqa: E402
 from vlprm.seeds import seed_for  # noqa: E402
+
+from gpu_image import enter, facts  # noqa: E402
+from shape_inputs import messages, questions  # noqa: E402
 
 
 def model(gpus: int) -> ModelConfig:
