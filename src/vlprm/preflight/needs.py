@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from vlprm.config import placement
 from vlprm.config.data import MatrixData
 from vlprm.config.plan import Plan
 
@@ -98,27 +99,25 @@ class Needs:
         """GPUs and an output of every job that runs a model."""
         config, plan, evaluation = self.config, self.plan, self.config.evaluation
 
-        def of_model(name: str) -> int:
-            return config.models[name].gpus
-
         def of_policy(name: str) -> int:
-            return of_model(config.policies[name].model)
+            return placement.cards(placement.of_policy(config, name))
 
         teacher = config.labels.policy
         for name in self._labelled():
             for kind in ("rollouts", "estimates"):
                 yield from ((of_policy(teacher), p) for p in plan.tables(kind, teacher, name))
         for prm in self._trained():
-            yield of_model(config.prms[prm].base), plan.prm(prm)
+            # a training takes as many cards as there are, its processes up to eight of them
+            yield min(1, placement.cards(placement.of_training(config, prm))), plan.prm(prm)
         for policy in evaluation.policies:
             for name in evaluation.benchmarks:
                 tables = plan.tables
                 yield from ((of_policy(policy), p) for p in tables("rollouts", policy, name))
                 for prm in evaluation.prms:
-                    gpus = of_model(config.prms[prm].base)
+                    gpus = placement.cards(placement.of_prm(config, prm))
                     yield from ((gpus, p) for p in tables("scores", prm, policy, name))
                 if evaluation.llm_judge:
-                    gpus = of_model(evaluation.llm_judge)
+                    gpus = placement.cards(placement.of_judge(config))
                     yield from ((gpus, p) for p in tables("ranks", policy, name))
         yield from self._searches()
 
@@ -127,8 +126,7 @@ class Needs:
         config, plan, evaluation = self.config, self.plan, self.config.evaluation
         for prm in evaluation.prms:
             for policy in evaluation.policies:
-                gpus = config.models[config.policies[policy].model].gpus
-                gpus += config.models[config.prms[prm].base].gpus
+                gpus = placement.cards(placement.of_search(config, policy, prm))
                 for name in evaluation.guided_benchmarks:
                     for path in plan.tables("guided", prm, policy, name):
                         yield gpus, path.replace(".parquet", ".rollouts.parquet")
