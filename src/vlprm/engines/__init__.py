@@ -19,7 +19,7 @@ def load_policy(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> Policy:
     """The policy a model's configuration names, on the cards of ``placement``."""
-    if model.engine == "vllm":
+    if model.engines.policy == "vllm":
         from vlprm.engines.vllm_policy import VLLMPolicy
 
         return VLLMPolicy(model_dir, store, model, placement)

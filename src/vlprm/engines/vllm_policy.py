@@ -32,8 +32,8 @@ class VLLMPolicy:
         except ImportError as error:
             raise UserError(
                 f"vLLM is not installed here ({error})",
-                where="models.*.engine",
-                cure="run the stage in its image (--sdm apptainer), or set engine: transformers",
+                where="models.*.engines.policy",
+                cure="run the stage in its image (--sdm apptainer), or say policy: transformers",
             ) from error
         self._store, self._pixels = store, model.pixels
         self._template: Any = AutoProcessor.from_pretrained(model_dir, local_files_only=True)

@@ -41,8 +41,11 @@ def recorded(
     outputs: Sequence[Path],
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
+    gpus: int = 0,
 ) -> Iterator[dict[str, int]]:
     """Run a stage's body, then log its line of counts and write its manifest.
+
+    ``gpus``: how many cards the stage was given; the manifest then says which.
 
     Yields the dictionary of counts to fill; the body may also add to a list of ``outputs``. A
     body that raises leaves no manifest.
@@ -63,6 +66,7 @@ def recorded(
         started=started,
         models=models,
         prompts=prompts,
+        gpus=gpus,
     )
 
 
@@ -77,6 +81,7 @@ def write_manifest(
     started: datetime,
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
+    gpus: int = 0,
 ) -> None:
     """Write ``<first output>.manifest.json`` and, apart, ``<first output>.timing.json``."""
     first = outputs[0]
@@ -103,7 +108,7 @@ def write_manifest(
         dirty=dirty,
         image=image_of_this_process(),
         code=code_sha256(stage),
-        platform=platform_of(config),
+        platform=platform_of(gpus),
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
     write_text(
