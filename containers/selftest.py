@@ -1,11 +1,11 @@
 """Self-test of an image, run inside it: prints versions, refuses what differs from its description.
 
-``python /opt/selftest.py [--lock NAME=SHA256 ...] [--without-flash-attn] [--gpu (--checkpoint FOLDER
-| --without-vllm)]``. Compared are: every Python package and every Debian package with
-/opt/vlprm-image.json, which was written from the locks; the locks' sha256 with those given, where a
-checkout gives them. The role's libraries are imported. ``--gpu`` asks for a card first
-(selftest_card.py) and ends with what only a card can show (selftest_gpu.py). Exit status 2 and one
-line a difference when anything differs. Standard library only.
+``python /opt/selftest.py [--lock NAME=SHA256 ...] [--without-flash-attn]
+[--gpu (--checkpoint FOLDER | --without-vllm)]``. Compared are: every Python package and every
+Debian package with /opt/vlprm-image.json, which was written from the locks; the locks' sha256 with
+those given, where a checkout gives them. The role's libraries are imported. ``--gpu`` asks for a
+card first (selftest_card.py) and ends with what only a card can show (selftest_gpu.py). Exit status
+2 and one line a difference when anything differs. Standard library only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The visible cards, asked of the driver's own library, before anything heavy is imported.
 
-What the gpu image cannot work with is refused here, with both numbers and a cure: no driver library,
-no card, too old a driver, a card that flash-attn was not compiled for. Standard library only.
+What the gpu image cannot work with is refused here, with both numbers and a cure: no driver's
+library, no card, too old a driver, a card that flash-attn was not compiled for.
+Standard library only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each part in a process of its own, because an assertion on a card ends the process: flash-attn
 forward and backward against torch in float32; one vLLM request with an image; ZeRO-2 steps against
-plain torch. Each prints one line with its figures. Torch and the rest are imported by the parts only.
+plain torch. Each prints one line with its figures. Torch and the rest are imported there.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ def run(flash_attn: dict[str, Any] | None, checkpoint: Path | None) -> list[str]
     if checkpoint is None:
         del parts["vllm"]
         print("vllm: --without-vllm, not tried")
-    for name, arguments in parts.items():
-        problems += _in_a_process(name, arguments)
-    return problems
+    return [line for name, given in parts.items() for line in _in_a_process(name, given)]
 
 
 def _in_a_process(name: str, arguments: list[str]) -> list[str]:
@@ -73,7 +71,7 @@ def cause(output: str) -> str:
     """The line of a failed part that tells most: a card's assertion, else the last error."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     asserted = [line for line in lines if "Assertion" in line]
-    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|UnfitError)\b", line)]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     return (asserted[:1] or errors[-1:] or lines[-1:] or ["it said nothing"])[0][:500]
 
 
@@ -115,7 +113,7 @@ def attention_errors(call: Any, shape: tuple[int, int, int, bool], device: str) 
     ]
     wanted = torch.cat(pieces)
     (wanted * weight.float()).sum().backward()
-    pairs = {"output": (out, wanted)}
+    pairs = {"output": (out.detach(), wanted.detach())}
     for name, mine, theirs in zip(("query", "key", "value"), inputs, exact, strict=True):
         pairs[f"{name} gradient"] = (mine.grad, theirs.grad)
     return {
