@@ -30,7 +30,7 @@ rule score:
     log:
         f"{LOGS}/score/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
         **PLACED_PRM,
         mem_mb=ENGINE_MB,
@@ -55,7 +55,7 @@ rule rank:
     log:
         f"{LOGS}/rank/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
         **PLACED_JUDGE,
         mem_mb=ENGINE_MB,
@@ -81,7 +81,7 @@ rule search:
     log:
         f"{LOGS}/search/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
         **PLACED_SEARCH,
         mem_mb=ENGINE_MB,

@@ -9,7 +9,7 @@ rule estimate:
     log:
         f"{LOGS}/estimate/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
         **PLACED_POLICY,
         mem_mb=ENGINE_MB,

@@ -8,7 +8,7 @@ rule rollout:
     log:
         f"{LOGS}/rollout/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
         **PLACED_POLICY,
         mem_mb=ENGINE_MB,

@@ -8,7 +8,7 @@ rule train:
     log:
         f"{LOGS}/train/{{prm}}.log",
     container:
-        image_of("train")
+        image_of("gpu")
     resources:
         **PLACED_TRAINING,
         mem_mb=ENGINE_MB,

@@ -21,7 +21,7 @@ from vlprm.records import ImageRef, Message, Sampling
 
 
 class VLLMPolicy:
-    """``protocols.Policy`` over ``vllm.LLM``; needs the inference image and a GPU."""
+    """``protocols.Policy`` over ``vllm.LLM``; needs the gpu image and a GPU."""
 
     def __init__(
         self, model_dir: Path, store: Images, model: ModelConfig, placement: Placement

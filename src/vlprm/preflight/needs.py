@@ -82,8 +82,7 @@ class Needs:
 
     def roles(self) -> list[str]:
         """Roles of the images that the run's rules use."""
-        roles = ["cpu", "inference", *(["train"] if self._built() else [])]
-        return list(dict.fromkeys(map(self.plan.image, roles)))
+        return list(dict.fromkeys(map(self.plan.image, ("cpu", "gpu"))))
 
     def _there(self, path: str) -> bool:
         return (self.workdir / path).exists()
