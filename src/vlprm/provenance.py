@@ -74,6 +74,8 @@ class Timing(Record):
     code: Sha256
     """Digest of the package's files that the stage's module reaches."""
     platform: Platform
+    engines: dict[str, str] = {}
+    """What the stage's engines computed with, e.g. ``attention: flash_attention_2 2.8.0.post2``."""
 
 
 class StageRun(Record):
