@@ -22,7 +22,16 @@ from vlprm.progress import count_line
 from vlprm.provenance import FileRef, Manifest, Timing
 
 log = logging.getLogger(__name__)
-_PACKAGES = ("pydantic", "pyarrow", "numpy", "torch", "transformers", "vllm", "deepspeed", "flash-attn")
+_PACKAGES = (
+    "pydantic",
+    "pyarrow",
+    "numpy",
+    "torch",
+    "transformers",
+    "vllm",
+    "deepspeed",
+    "flash-attn",
+)
 
 
 def sha256_of(path: Path) -> str:

@@ -30,7 +30,7 @@ SWITCH = "VLPRM_ATTENTION"
 """Environment variable: ``auto`` (the default), or ``sdpa`` to compare without flash-attn."""
 FLASH, SDPA = "flash_attention_2", "sdpa"
 IMAGE = Path("/opt/vlprm-image.json")
-"""What a container image says of itself; the architectures flash-attn was compiled for stand there."""
+"""What a container image says of itself, flash-attn's architectures too."""
 
 
 @dataclass(frozen=True, slots=True)

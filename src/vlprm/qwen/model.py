@@ -27,10 +27,8 @@ def settle_torch(*, training: bool = False, on_gpu: bool = False) -> None:
         torch.use_deterministic_algorithms(TORCH.deterministic_algorithms, warn_only=on_gpu)
 
 
-def load_model(
-    model_dir: Path, *, dtype: Dtype, device: str = "cpu"
-) -> Qwen2_5_VLForConditionalGeneration:
-    """A checkpoint in evaluation mode, with batched vision attention.
+def read_model(model_dir: Path, *, dtype: Dtype) -> Qwen2_5_VLForConditionalGeneration:
+    """A checkpoint in evaluation mode in host memory (mapped from its file where dtypes agree).
 
     Raises UserError when the folder holds no checkpoint of this architecture.
     """
@@ -48,7 +46,17 @@ def load_model(
             where=str(model_dir),
             cure="point the model's path at a folder with config.json and model.safetensors",
         ) from error
-    model = model.to(device).eval()
+    return model.eval()
+
+
+def load_model(
+    model_dir: Path, *, dtype: Dtype, device: str = "cpu"
+) -> Qwen2_5_VLForConditionalGeneration:
+    """A checkpoint in evaluation mode on a device, with batched vision attention.
+
+    Raises UserError when the folder holds no checkpoint of this architecture.
+    """
+    model = read_model(model_dir, dtype=dtype).to(device)
     batch_vision(model)
     if device == "cpu" and dtype == "float32" and cpu_mode() == "portable":
         use_onednn(model)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -67,7 +68,7 @@ class Windows(Segments):
 
 
 def batch(visual: Any, attention: Attention) -> None:
-    """Give a vision tower (``Qwen2_5_VisionTransformerPretrainedModel``) the forward of this module.
+    """Give a ``Qwen2_5_VisionTransformerPretrainedModel`` the forward of this module.
 
     Works under autograd and gradient checkpointing; the numbers are the library's.
     """
@@ -109,7 +110,7 @@ def _planner(window_index: Callable[[Tensor], Any], visual: Any) -> Callable[[_G
     def plan(grid: _Grid) -> _ImagePlan:
         if grid not in known:
             order, bounds = window_index(torch.tensor([grid]))
-            lengths = [stop - start for start, stop in zip(bounds, bounds[1:], strict=False)]
+            lengths = [stop - start for start, stop in pairwise(bounds)]
             frames, high, wide = grid
             rows = torch.arange(high)[:, None].expand(-1, wide)
             columns = torch.arange(wide)[None].expand(high, -1)
