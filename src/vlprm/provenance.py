@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from vlprm.records import Record, Sha256
 
 
@@ -74,6 +76,8 @@ class Timing(Record):
     code: Sha256
     """Digest of the package's files that the stage's module reaches."""
     platform: Platform
+    engines: dict[str, str] = Field(default_factory=dict)
+    """What the stage's engines computed with, e.g. ``attention: flash_attention_2 2.8.0.post2``."""
 
 
 class StageRun(Record):

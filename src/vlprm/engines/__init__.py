@@ -46,7 +46,7 @@ def load_scorer(
         store,
         pixels=model.pixels,
         dtype=model.dtype,
-        device=first_device(placement),
+        placement=placement,
         batch_tokens=model.batch_tokens,
     )
 

@@ -14,6 +14,17 @@ from vlprm.provenance import Platform
 
 _WIDEST = {"avx512f": "avx512", "avx2": "avx2"}
 PROC = Path("/proc")
+_NOTED: dict[str, str] = {}
+
+
+def note(what: str, used: str) -> None:
+    """Remember what this process computes with (``attention``), for the stage's record."""
+    _NOTED[what] = used
+
+
+def noted() -> dict[str, str]:
+    """What engines of this process have noted."""
+    return dict(_NOTED)
 
 
 def platform_of(gpus: int) -> Platform:

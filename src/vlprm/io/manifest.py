@@ -17,12 +17,21 @@ from typing import Any
 
 from vlprm.io.atomic import write_text
 from vlprm.io.code import code_sha256
-from vlprm.io.machine import image_of_this_process, platform_of
+from vlprm.io.machine import image_of_this_process, noted, platform_of
 from vlprm.progress import count_line
 from vlprm.provenance import FileRef, Manifest, Timing
 
 log = logging.getLogger(__name__)
-_PACKAGES = ("pydantic", "pyarrow", "numpy", "torch", "transformers", "vllm", "deepspeed")
+_PACKAGES = (
+    "pydantic",
+    "pyarrow",
+    "numpy",
+    "torch",
+    "transformers",
+    "vllm",
+    "deepspeed",
+    "flash-attn",
+)
 
 
 def sha256_of(path: Path) -> str:
@@ -109,6 +118,7 @@ def write_manifest(
         image=image_of_this_process(),
         code=code_sha256(stage),
         platform=platform_of(gpus),
+        engines=noted(),
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
     write_text(
