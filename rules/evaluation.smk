@@ -10,7 +10,7 @@ rule grade:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("grade"),
     params:
         config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
         version=VERSIONS["grade"],
@@ -34,7 +34,7 @@ rule score:
     resources:
         **PLACED_PRM,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("score"),
     params:
         config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
         version=VERSIONS["score"],
@@ -59,7 +59,7 @@ rule rank:
     resources:
         **PLACED_JUDGE,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("rank"),
     params:
         config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
         version=VERSIONS["rank"],
@@ -85,7 +85,7 @@ rule search:
     resources:
         **PLACED_SEARCH,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("search"),
     params:
         config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
         version=VERSIONS["search"],
@@ -126,7 +126,7 @@ rule select:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("select"),
     params:
         config=slices.SelectSlice(
             seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking

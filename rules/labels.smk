@@ -13,7 +13,7 @@ rule estimate:
     resources:
         **PLACED_POLICY,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("estimate"),
     params:
         config=lambda wc: slices.estimate(CFG, wc.policy).model_dump_json(),
         version=VERSIONS["estimate"],
@@ -36,7 +36,7 @@ rule judge:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("judge"),
     params:
         config=slices.JudgeSlice(judge=CFG.labels.judge).model_dump_json(),
         version=VERSIONS["judge"],
@@ -60,7 +60,7 @@ rule label:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("label"),
     params:
         config=slices.LabelSlice(
             rule=CFG.labels.rule, min_graded=CFG.labels.estimates.min_graded
@@ -86,7 +86,7 @@ rule examples:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("examples"),
     params:
         config=slices.examples(CFG).model_dump_json(),
         version=VERSIONS["examples"],

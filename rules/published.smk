@@ -23,7 +23,7 @@ rule published:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("published"),
     params:
         config=lambda wc: slices.PublishedSlice(
             dataset=wc.dataset, kind=PLAN.data[wc.dataset].kind, n=PLAN.data[wc.dataset].n

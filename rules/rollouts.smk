@@ -12,7 +12,7 @@ rule rollout:
     resources:
         **PLACED_POLICY,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("rollout"),
     params:
         config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),
         version=VERSIONS["rollout"],

@@ -15,7 +15,7 @@ rule metrics:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("metrics"),
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
         version=VERSIONS["metrics"],
@@ -46,7 +46,7 @@ rule step_metrics:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("step_metrics"),
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
         version=VERSIONS["step_metrics"],
@@ -78,7 +78,7 @@ rule tables:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("tables"),
     params:
         config=TABLES,
         version=VERSIONS["tables"],
@@ -118,7 +118,7 @@ rule figures:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("figures"),
     params:
         config=TABLES,
         version=VERSIONS["figures"],

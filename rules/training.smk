@@ -12,7 +12,7 @@ rule train:
     resources:
         **PLACED_TRAINING,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
         nodes=1,
     params:

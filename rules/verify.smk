@@ -12,7 +12,7 @@ rule manifest:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("manifest"),
     params:
         config=lambda wc, output: str(Path(output.manifest).parent),
         version=VERSIONS["manifest"],
@@ -31,7 +31,7 @@ rule verify:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("verify"),
     params:
         config=f"{workflow.basedir}/configs/expected/{CFG.run}",
         version=VERSIONS["verify"],
@@ -51,7 +51,7 @@ rule crate:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("crate"),
     params:
         config=lambda wc, output: str(Path(output.crate).parent),
         version=VERSIONS["crate"],

@@ -19,6 +19,7 @@ from vlprm.config.data import DataConfig, SourceConfig
 from vlprm.config.evaluation import EvaluationConfig, GuidedConfig, MetricsConfig, TablesConfig
 from vlprm.config.labels import EstimateConfig, ExamplesConfig, JudgeConfig, LabelRule
 from vlprm.config.models import ModelConfig, PolicyConfig, PRMConfig, Role
+from vlprm.config.rehearsal import Rehearsal
 from vlprm.config.training import PRMTrainingConfig
 from vlprm.errors import UserError
 
@@ -81,6 +82,7 @@ class Config(Block):
     evaluation: Evaluation
     metrics: MetricsConfig
     tables: TablesConfig
+    rehearsal: Rehearsal | None = Field(default=None, description="written by `vlprm rehearse`")
 
     @model_validator(mode="after")
     def _names_are_defined(self) -> Self:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
+from vlprm.engines import rehearsed
 from vlprm.errors import UserError
 from vlprm.protocols import Judge, Policy, StepScorer
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from vlprm.io.images import ImageStore
 
 
+@rehearsed.policy
 def load_policy(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> Policy:
@@ -35,6 +37,7 @@ def load_policy(
     )
 
 
+@rehearsed.scorer
 def load_scorer(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> StepScorer:
@@ -51,6 +54,7 @@ def load_scorer(
     )
 
 
+@rehearsed.ready
 def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
     """The judge a configuration names."""
     from vlprm.engines.judges import ChatJudge, TruthJudge

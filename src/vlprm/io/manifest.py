@@ -18,6 +18,7 @@ from typing import Any
 from vlprm.io.atomic import write_text
 from vlprm.io.code import code_sha256
 from vlprm.io.machine import image_of_this_process, noted, platform_of
+from vlprm.io.meter import Cost, metered
 from vlprm.progress import count_line
 from vlprm.provenance import FileRef, Manifest, Timing
 
@@ -63,7 +64,9 @@ def recorded(
     for path in outputs:
         path.with_name(path.name + ".manifest.json").unlink(missing_ok=True)
     counts: dict[str, int] = {}
-    yield counts
+    with metered(on_cards=gpus > 0) as meter:
+        yield counts
+        cost = meter.cost()
     log.info("%s", count_line(stage, counts.items()))
     write_manifest(
         outputs,
@@ -73,6 +76,7 @@ def recorded(
         inputs=inputs,
         counts=counts,
         started=started,
+        cost=cost,
         models=models,
         prompts=prompts,
         gpus=gpus,
@@ -88,6 +92,7 @@ def write_manifest(
     inputs: Sequence[Path],
     counts: Mapping[str, int],
     started: datetime,
+    cost: Cost,
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
     gpus: int = 0,
@@ -119,6 +124,11 @@ def write_manifest(
         code=code_sha256(stage),
         platform=platform_of(gpus),
         engines=noted(),
+        startup_seconds=cost.startup_seconds,
+        work_seconds=cost.work_seconds,
+        peak_host_gb=cost.peak_host_gb,
+        peak_card_gb=cost.peak_card_gb,
+        notes=cost.notes,
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
     write_text(

@@ -12,6 +12,7 @@ from vlprm.preflight.downloads import Download, downloads
 from vlprm.preflight.finding import Finding, failures, report
 from vlprm.preflight.machine import Machine
 from vlprm.preflight.needs import Needs
+from vlprm.preflight.times import check_times
 
 SWITCH = "VLPRM_PREFLIGHT"
 """Environment variable: ``off`` leaves out the checks before the first job."""
@@ -27,6 +28,7 @@ def examine(plan: Plan, machine: Machine) -> list[Finding]:
         *_runnable(plan, machine),
         *inputs.check_files(plan, machine.workdir),
         *inputs.check_cache(downloads(plan, machine)),
+        *check_times(plan, machine),
     ]
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
+from vlprm.config.rehearsal import in_force
 from vlprm.config.slices import ExamplesSlice
 from vlprm.io import tables
 from vlprm.io.atomic import write_text
 from vlprm.io.csv_list import listing
 from vlprm.io.manifest import recorded
-from vlprm.labels.examples import balance, build_example
+from vlprm.io.meter import note
+from vlprm.labels.examples import balance, build_example, longest_repeated
 from vlprm.prm.format import render_turns
 from vlprm.prompts import sha256_of_all
 from vlprm.records import PRMExample, Rollout, Sample, StepLabel
@@ -58,6 +60,9 @@ def run(
                 found.append(example)
         kept, surplus = balance(found, config.examples, config.seed)
         left_out += [(item.rollout_id, "left out by balancing") for item in surplus]
+        if rehearsal := in_force():
+            kept, ratio = longest_repeated(kept, rehearsal.conversations)
+            note("length_ratio", ratio)
         tables.write(kept, examples, PRMExample)
         write_text(dropped, listing(left_out))
         values = [label for item in kept for label in item.labels if label is not None]
