@@ -142,8 +142,9 @@ def test_a_tokenizer_without_value_tokens_is_refused_before_weights_are_read(
     with pytest.raises(UserError, match=r"not a Qwen2\.5-VL checkpoint"):
         HFScorer(tmp_path, STORE, pixels=Bounds(), dtype="float32", placement=CPU, batch_tokens=64)
     content = json.loads((tmp_path / "tokenizer.json").read_text())
-    vocabulary = content["model"]["vocab"]
-    vocabulary["plus"] = vocabulary.pop("+")
+    bpe = content["model"]
+    bpe["vocab"] = {name: i for name, i in bpe["vocab"].items() if "+" not in name}
+    bpe["merges"] = [pair for pair in bpe["merges"] if "+" not in "".join(pair)]
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"'\+' is not one token"):
         HFScorer(tmp_path, STORE, pixels=Bounds(), dtype="float32", placement=CPU, batch_tokens=64)
