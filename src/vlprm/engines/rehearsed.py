@@ -68,7 +68,12 @@ def scorer(
     @wraps(load)
     def loaded(model: ModelConfig, *args: P.args, **kwargs: P.kwargs) -> StepScorer:
         engine = ready(load)(model, *args, **kwargs)
-        return engine if in_force() is None else FullScorer(engine, model.batch_tokens)
+        if in_force() is None:
+            return engine
+        from vlprm.engines.hf_prm import CPU_TOKENS
+
+        most = model.batch_tokens if model.gpus else min(model.batch_tokens, CPU_TOKENS)
+        return FullScorer(engine, most)
 
     return loaded
 

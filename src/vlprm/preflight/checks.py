@@ -75,6 +75,7 @@ def _runnable(plan: Plan, machine: Machine) -> Iterator[Finding]:
     yield from containers.check_images(machine, needs.roles())
     yield from _rights(machine)
     yield from _fetching(plan, machine, needs.results_gb())
+    yield from inputs.check_prompts(plan)
     yield from inputs.check_keys(needs.keys())
 
 
