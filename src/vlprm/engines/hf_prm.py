@@ -21,7 +21,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from vlprm.config.placement import Placement
 from vlprm.config.scoring_memory import batch_bound, scoring_tokens
-from vlprm.engines.cards import check_weights, devices_of, room
+from vlprm.engines.cards import devices_of, room
 from vlprm.engines.conversations import families, key_of
 from vlprm.engines.packed_prm import PackedScorer
 from vlprm.engines.padded_prm import PaddedScorer
@@ -83,7 +83,6 @@ class HFScorer:
         devices = devices_of(placement)
         if how.devices is not None:
             devices = tuple(torch.device(name) for name in how.devices)
-        check_weights(model_dir, devices, placement.memory)
         self._engine: PackedScorer | PaddedScorer
         if _packed(how, devices):
             self._engine = self._pack(
