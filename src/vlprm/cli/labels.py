@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from typer import Option
+
 from vlprm.cli.arguments import ConfigArg, In, Many, Out, app, parse, paths
 from vlprm.config import slices
 
@@ -60,8 +64,17 @@ def examples(
 
 
 @app.command()
-def train(examples: In, images: Many, base: In, weights: Out, config: ConfigArg) -> None:
-    """Train a PRM."""
+def train(
+    examples: In,
+    images: Many,
+    base: In,
+    weights: Out,
+    config: ConfigArg,
+    workers: Annotated[int, Option(min=0, help="processes a GPU that prepare batches")] = 0,
+    save_minutes: Annotated[float, Option(min=0, help="how often the state is saved")] = 30,
+) -> None:
+    """Train a PRM; a run that was killed goes on from its last state."""
     from vlprm.stages import train as stage
 
-    stage.run(parse(slices.TrainSlice, config), examples, paths(images), base, weights)
+    chosen = parse(slices.TrainSlice, config)
+    stage.run(chosen, examples, paths(images), base, weights, workers, save_minutes)
