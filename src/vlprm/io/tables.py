@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import types
 import typing
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,6 +90,39 @@ def read(path: Path, record: type[R]) -> list[R]:
                 cure="rebuild the file with this version of the package",
             ) from error
     return records
+
+
+class Rows(Sequence[R]):
+    """The records of one file, decoded when asked for; the row group read last is kept."""
+
+    def __init__(self, path: Path, record: type[R]) -> None:
+        self._path, self._record = path, record
+        with pq.ParquetFile(path) as file:
+            footer = file.metadata
+        sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+        self._ends = list(accumulate(sizes))
+        self._kept: tuple[int, pa.Table] | None = None
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> R: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[R]: ...
+    def __getitem__(self, index: int | slice) -> R | Sequence[R]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(index)
+        group = bisect_right(self._ends, at)
+        if self._kept is None or self._kept[0] != group:
+            with pq.ParquetFile(self._path) as file:
+                self._kept = (group, file.read_row_group(group, use_threads=False))
+        table = self._kept[1]
+        row = table.slice(at - self._ends[group] + table.num_rows, 1).to_pylist()[0]
+        return self._record.model_validate(row)
 
 
 def read_many(paths: Sequence[Path], record: type[R]) -> list[R]:
