@@ -241,8 +241,9 @@ def frame(
 ) -> pl.DataFrame:
     """Columns of several files as one frame, in order.
 
-    A nested column is named by its path in the file: ``steps.list.element.index``. Nothing but these columns is read, and their types are checked, not their values. Raises
-    UserError when a file is missing, damaged or holds another record type.
+    A nested column is named by its path in the file: ``steps.list.element.index``. Nothing but
+    these columns is read; their types are checked, not their values. Raises UserError when a
+    file is missing, damaged or holds another record type.
     """
     schema = schema_of(record)
     names = list(dict.fromkeys(name.partition(".")[0] for name in columns or schema.names))

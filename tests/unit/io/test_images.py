@@ -1,4 +1,4 @@
-"""Image packs: read one image at a time, from packs of any layout, by threads and forked workers."""
+"""Image packs: one image read at a time, whatever the pack's layout, by threads and forks."""
 
 from __future__ import annotations
 
