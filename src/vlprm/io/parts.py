@@ -111,7 +111,7 @@ def made(
     shelf = _Shelf(counts, record, batches, what, reads)
     found = shelf.find()
     missing = [number for number in range(1, len(batches) + 1) if number not in found]
-    counts.note = f"{len(batches)} batches, {len(found)} from disk"
+    counts.note = f"{len(found)} of {len(batches)} batches from disk"
     counts.when_recorded.append(shelf.remove)
     if missing:
         shelf.tell_the_dead(missing)
