@@ -3,7 +3,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from vlprm.config import rehearsal, slices
+from vlprm.config import placement, rehearsal, slices
 from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
@@ -101,8 +101,20 @@ def prm_weights(wildcards):
     return PLAN.prm(wildcards.prm)
 
 
-def prm_gpus(wildcards):
-    return CFG.models[CFG.prms[wildcards.prm].base].gpus
+def placed(where):
+    """Resources of a rule whose models stand at ``where(wildcards)``: the cards that its job books
+    and the argument that places its engines on them. Resources, not params: they rerun nothing."""
+    return dict(
+        gpu=lambda wildcards: placement.cards(where(wildcards)),
+        placement=lambda wildcards: placement.write(where(wildcards)),
+    )
+
+
+PLACED_POLICY = placed(lambda wc: placement.of_policy(CFG, wc.policy))
+PLACED_PRM = placed(lambda wc: placement.of_prm(CFG, wc.prm))
+PLACED_JUDGE = placed(lambda wc: placement.of_judge(CFG))
+PLACED_SEARCH = placed(lambda wc: placement.of_search(CFG, wc.policy, wc.prm))
+PLACED_TRAINING = placed(lambda wc: placement.of_training(CFG, wc.prm))
 
 
 def by_policy(kind):

@@ -9,18 +9,18 @@ rule estimate:
     log:
         f"{LOGS}/estimate/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
+        **PLACED_POLICY,
         mem_mb=ENGINE_MB,
         runtime=minutes("estimate"),
-        gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
     params:
         config=lambda wc: slices.estimate(CFG, wc.policy).model_dump_json(),
         version=VERSIONS["estimate"],
     shell:
         "python -m vlprm.cli estimate --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --estimates {output.estimates}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"
 
 
 rule judge:

@@ -41,7 +41,7 @@ rule base:
     log:
         f"{LOGS}/base/{{model}}.log",
     container:
-        image_of("train")
+        image_of("gpu")
     resources:
         mem_mb=4000,
         runtime=minutes("base"),

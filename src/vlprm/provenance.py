@@ -76,6 +76,8 @@ class Timing(Record):
     code: Sha256
     """Digest of the package's files that the stage's module reaches."""
     platform: Platform
+    engines: dict[str, str] = Field(default_factory=dict)
+    """What the stage's engines computed with, e.g. ``attention: flash_attention_2 2.8.0.post2``."""
     startup_seconds: float | None = None
     """From the start of the process until the work began (engine loaded, first optimizer step),
     and from the work's end until the last byte: what more questions do not lengthen."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vlprm.config import placement
 from vlprm.config.plan import Plan
-from vlprm.config.rehearsal import TRAINING_CARDS
 
 NO_SHARD = ""
 
@@ -122,7 +122,7 @@ class Work:
             path = self.plan.examples()
             yield Job("examples", (), NO_SHARD, path, 0, self.rollouts(), "rollout")
         for name in built:
-            cards = self.of_prm(name) * TRAINING_CARDS
+            cards = placement.cards(placement.of_training(self.config, name))
             units = self.conversations(name)
             path = self.plan.prm(name)
             yield Job("train", (name,), NO_SHARD, path, cards, units, "conversation")

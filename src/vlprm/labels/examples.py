@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vlprm.config.labels import ExamplesConfig
 from vlprm.records import PRMExample, Rollout, Sample, StepLabel
@@ -48,34 +48,27 @@ def build_example(
     )
 
 
-def balance(
-    examples: Sequence[PRMExample], config: ExamplesConfig, seed: int
-) -> tuple[list[PRMExample], list[PRMExample]]:
-    """``(kept, surplus)``, both in the order given.
+def balanced(outcomes: Mapping[str, bool], config: ExamplesConfig, seed: int) -> set[str]:
+    """Ids of the conversations that stay; ``outcomes``: by id, whether one has a wrong step.
 
     ``outcome`` keeps as many conversations with an error as without. Who stays is drawn per
     record (its smallest seeds), so neither order nor shards of the examples matter.
     """
-    kept = {item.rollout_id for item in examples}
     if config.balance == "outcome":
-        wrong = [item for item in examples if 0 in item.labels]
-        right = [item for item in examples if 0 not in item.labels]
+        wrong = [name for name, error in outcomes.items() if error]
+        right = [name for name, error in outcomes.items() if not error]
         size = min(len(wrong), len(right))
         if config.max_examples is not None:
             size = min(size, config.max_examples // 2)
-        kept = _drawn(wrong, size, seed) | _drawn(right, size, seed)
-    elif config.max_examples is not None:
-        kept = _drawn(examples, config.max_examples, seed)
-    return (
-        [item for item in examples if item.rollout_id in kept],
-        [item for item in examples if item.rollout_id not in kept],
-    )
+        return _drawn(wrong, size, seed) | _drawn(right, size, seed)
+    if config.max_examples is not None:
+        return _drawn(list(outcomes), config.max_examples, seed)
+    return set(outcomes)
 
 
-def _drawn(examples: Sequence[PRMExample], n: int, seed: int) -> set[str]:
-    """Ids of ``n`` examples: those whose own seeds are smallest."""
-    ids = sorted((item.rollout_id for item in examples), key=lambda i: seed_for(seed, "balance", i))
-    return set(ids[:n])
+def _drawn(ids: Sequence[str], n: int, seed: int) -> set[str]:
+    """The ``n`` ids whose own seeds are smallest."""
+    return set(sorted(ids, key=lambda name: seed_for(seed, "balance", name))[:n])
 
 
 def longest_repeated(examples: Sequence[PRMExample], n: int) -> tuple[list[PRMExample], float]:

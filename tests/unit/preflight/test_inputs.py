@@ -118,7 +118,7 @@ def test_gpus_only_for_jobs_still_to_run(tmp_path: Path) -> None:
         model["gpus"] = 1
     plan = plan_of(config)
     assert Needs(plan, tmp_path).gpus() == 2, "a guided search holds policy and PRM"
-    done = {path for _, path in Needs(plan, tmp_path)._gpu_jobs()}
+    done = {job.output for job in Needs(plan, tmp_path).gpu_jobs()}
     for path in done:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
