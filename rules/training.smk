@@ -8,12 +8,12 @@ rule train:
     log:
         f"{LOGS}/train/{{prm}}.log",
     container:
-        image_of("train")
+        image_of("gpu")
     resources:
+        **PLACED_TRAINING,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
-        gpu=lambda wc: CFG.models[CFG.prms[wc.prm].base].gpus * 8,
         nodes=1,
     params:
         config=lambda wc: slices.train(CFG, wc.prm).model_dump_json(),
@@ -22,4 +22,4 @@ rule train:
         "python -m vlprm.cluster.launch --nodes {resources.nodes} --gpus {resources.gpu} "
         'python -m vlprm.cli train --examples {input.examples} --images "{input.images}"'
         " --base {input.base} --weights {output.weights}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"

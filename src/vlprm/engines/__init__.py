@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
+from vlprm.engines import rehearsed
 from vlprm.errors import UserError
 from vlprm.protocols import Judge, Policy, StepScorer
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from vlprm.io.images import ImageStore
 
 
+@rehearsed.policy
 def load_policy(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> Policy:
     """The policy a model's configuration names, on the cards of ``placement``."""
-    if model.engine == "vllm":
+    if model.engines.policy == "vllm":
         from vlprm.engines.vllm_policy import VLLMPolicy
 
         return VLLMPolicy(model_dir, store, model, placement)
@@ -35,6 +37,7 @@ def load_policy(
     )
 
 
+@rehearsed.scorer
 def load_scorer(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> StepScorer:
@@ -46,11 +49,12 @@ def load_scorer(
         store,
         pixels=model.pixels,
         dtype=model.dtype,
-        device=first_device(placement),
+        placement=placement,
         batch_tokens=model.batch_tokens,
     )
 
 
+@rehearsed.ready
 def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
     """The judge a configuration names."""
     from vlprm.engines.judges import ChatJudge, TruthJudge

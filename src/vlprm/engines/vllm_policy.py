@@ -21,7 +21,7 @@ from vlprm.records import ImageRef, Message, Sampling
 
 
 class VLLMPolicy:
-    """``protocols.Policy`` over ``vllm.LLM``; needs the inference image and a GPU."""
+    """``protocols.Policy`` over ``vllm.LLM``; needs the gpu image and a GPU."""
 
     def __init__(
         self, model_dir: Path, store: Images, model: ModelConfig, placement: Placement
@@ -32,8 +32,8 @@ class VLLMPolicy:
         except ImportError as error:
             raise UserError(
                 f"vLLM is not installed here ({error})",
-                where="models.*.engine",
-                cure="run the stage in its image (--sdm apptainer), or set engine: transformers",
+                where="models.*.engines.policy",
+                cure="run the stage in its image (--sdm apptainer), or say policy: transformers",
             ) from error
         self._store, self._pixels = store, model.pixels
         self._template: Any = AutoProcessor.from_pretrained(model_dir, local_files_only=True)

@@ -17,12 +17,22 @@ from typing import Any
 
 from vlprm.io.atomic import write_text
 from vlprm.io.code import code_sha256
-from vlprm.io.machine import image_of_this_process, platform_of
+from vlprm.io.machine import image_of_this_process, noted, platform_of
+from vlprm.io.meter import Cost, metered
 from vlprm.progress import count_line
 from vlprm.provenance import FileRef, Manifest, Timing
 
 log = logging.getLogger(__name__)
-_PACKAGES = ("pydantic", "pyarrow", "numpy", "torch", "transformers", "vllm", "deepspeed")
+_PACKAGES = (
+    "pydantic",
+    "pyarrow",
+    "numpy",
+    "torch",
+    "transformers",
+    "vllm",
+    "deepspeed",
+    "flash-attn",
+)
 
 
 def sha256_of(path: Path) -> str:
@@ -41,8 +51,11 @@ def recorded(
     outputs: Sequence[Path],
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
+    gpus: int = 0,
 ) -> Iterator[dict[str, int]]:
     """Run a stage's body, then log its line of counts and write its manifest.
+
+    ``gpus``: how many cards the stage was given; the manifest then says which.
 
     Yields the dictionary of counts to fill; the body may also add to a list of ``outputs``. A
     body that raises leaves no manifest.
@@ -51,7 +64,9 @@ def recorded(
     for path in outputs:
         path.with_name(path.name + ".manifest.json").unlink(missing_ok=True)
     counts: dict[str, int] = {}
-    yield counts
+    with metered(on_cards=gpus > 0) as meter:
+        yield counts
+        cost = meter.cost()
     log.info("%s", count_line(stage, counts.items()))
     write_manifest(
         outputs,
@@ -61,8 +76,10 @@ def recorded(
         inputs=inputs,
         counts=counts,
         started=started,
+        cost=cost,
         models=models,
         prompts=prompts,
+        gpus=gpus,
     )
 
 
@@ -75,8 +92,10 @@ def write_manifest(
     inputs: Sequence[Path],
     counts: Mapping[str, int],
     started: datetime,
+    cost: Cost,
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
+    gpus: int = 0,
 ) -> None:
     """Write ``<first output>.manifest.json`` and, apart, ``<first output>.timing.json``."""
     first = outputs[0]
@@ -103,7 +122,13 @@ def write_manifest(
         dirty=dirty,
         image=image_of_this_process(),
         code=code_sha256(stage),
-        platform=platform_of(config),
+        platform=platform_of(gpus),
+        engines=noted(),
+        startup_seconds=cost.startup_seconds,
+        work_seconds=cost.work_seconds,
+        peak_host_gb=cost.peak_host_gb,
+        peak_card_gb=cost.peak_card_gb,
+        notes=cost.notes,
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
     write_text(

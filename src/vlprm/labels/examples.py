@@ -8,6 +8,9 @@ from vlprm.config.labels import ExamplesConfig
 from vlprm.records import PRMExample, Rollout, Sample, StepLabel
 from vlprm.seeds import seed_for
 
+_DISTINCT = 2
+"""Conversations that a rehearsal repeats: more would shorten the batches."""
+
 
 def build_example(
     sample: Sample,
@@ -66,3 +69,28 @@ def balanced(outcomes: Mapping[str, bool], config: ExamplesConfig, seed: int) ->
 def _drawn(ids: Sequence[str], n: int, seed: int) -> set[str]:
     """The ``n`` ids whose own seeds are smallest."""
     return set(sorted(ids, key=lambda name: seed_for(seed, "balance", name))[:n])
+
+
+def longest_repeated(examples: Sequence[PRMExample], n: int) -> tuple[list[PRMExample], float]:
+    """``n`` conversations for a rehearsal, and how much longer they are than the mean.
+
+    The longest ones, each as often as it takes: whatever falls into one batch is padded to a
+    length that is among the largest seen. Lengths are rough: characters, and pixels at the rate of
+    a visual token (28 x 28) of 4 characters. Copies get ids of their own.
+    """
+    if not examples:
+        return [], 1.0
+    ordered = sorted(examples, key=_length, reverse=True)
+    chosen = ordered[: max(1, min(len(ordered), _DISTINCT))]
+    mean = sum(map(_length, examples)) / len(examples)
+    found = [
+        item.model_copy(update={"rollout_id": f"{item.rollout_id}~{copy}"})
+        for copy in range(-(-n // len(chosen)))
+        for item in chosen
+    ][:n]
+    return found, sum(map(_length, found)) / len(found) / mean
+
+
+def _length(example: PRMExample) -> float:
+    pixels = sum(ref.width * ref.height for ref in example.images)
+    return sum(map(len, example.turns)) + pixels / 784 * 4

@@ -11,7 +11,6 @@ from pathlib import Path
 from vlprm.answers.equal import check
 from vlprm.answers.extract import extract_answer
 from vlprm.benchmarks import question_text
-from vlprm.config.placement import alone
 from vlprm.config.slices import EstimateSlice
 from vlprm.engines import load_policy
 from vlprm.io import tables
@@ -45,12 +44,13 @@ def run(
         inputs=[samples, images, rollouts, weights],
         outputs=[estimates],
         models={config.engine.name: sha256_of(weights)},
+        gpus=len(config.engine.placement.devices),
         prompts=sha256_of_all(config.policy.system_prompt, config.policy.user_prompt),
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
         model = config.engine.model
-        engine = load_policy(model, weights.parent, ImageStore(images), alone(model))
+        engine = load_policy(model, weights.parent, ImageStore(images), config.engine.placement)
         found = [
             _finished(config, questions[item.sample_id], item, step)
             for item in solutions

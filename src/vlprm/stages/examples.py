@@ -6,18 +6,20 @@ One shard is joined at a time; what is known of all shards is a word for each ro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
+from vlprm.config.rehearsal import in_force
 from vlprm.config.slices import ExamplesSlice
 from vlprm.errors import UserError
 from vlprm.io import tables
 from vlprm.io.atomic import write_text
 from vlprm.io.csv_list import listing
 from vlprm.io.manifest import recorded
-from vlprm.labels.examples import balanced, build_example
+from vlprm.io.meter import note
+from vlprm.labels.examples import balanced, build_example, longest_repeated
 from vlprm.prm.format import render_turns
 from vlprm.prompts import sha256_of_all
 from vlprm.records import PRMExample, Rollout, Sample, StepLabel
@@ -60,17 +62,26 @@ def run(
             for shard in shards:
                 for item in _conversations(shard, config, left_out):
                     if kept is None or item.rollout_id in kept:
-                        values.update(item.labels)
                         yield item
                     else:
                         surplus.append((item.rollout_id, "left out by balancing"))
 
-        counts["conversations"] = tables.write(chosen(), examples, PRMExample)
+        found: Iterable[PRMExample] = chosen()
+        if rehearsal := in_force():
+            found, ratio = longest_repeated(list(found), rehearsal.conversations)
+            note("length_ratio", ratio)
+        counts["conversations"] = tables.write(_counted(found, values), examples, PRMExample)
         left_out += surplus
         write_text(dropped, listing(left_out))
         counts["left_out"] = len(left_out)
         counts["plus"] = values[1]
         counts["minus"] = values[0]
+
+
+def _counted(examples: Iterable[PRMExample], values: Counter[int | None]) -> Iterator[PRMExample]:
+    for item in examples:
+        values.update(item.labels)
+        yield item
 
 
 def _outcomes(shard: Shard) -> Iterator[tuple[str, bool]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
-from vlprm.config.placement import alone
 from vlprm.config.slices import RankSlice
 from vlprm.engines import load_scorer
 from vlprm.io import tables
@@ -34,12 +33,13 @@ def run(
         inputs=[samples, images, rollouts, weights],
         outputs=[scores],
         models={config.engine.name: sha256_of(weights)},
+        gpus=len(config.engine.placement.devices),
         prompts=sha256_of_all(config.system_prompt, config.user_prompt),
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
         model = config.engine.model
-        engine = load_scorer(model, weights.parent, ImageStore(images), alone(model))
+        engine = load_scorer(model, weights.parent, ImageStore(images), config.engine.placement)
         found: list[StepScore] = []
         for batch in track(chunks(solutions, ROLLOUTS_A_BATCH), "rank"):
             logits = engine.score([_request(config, questions[i.sample_id], i) for i in batch])

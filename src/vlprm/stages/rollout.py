@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlprm.benchmarks import question_text
-from vlprm.config.placement import alone
 from vlprm.config.slices import RolloutSlice
 from vlprm.engines import load_policy
 from vlprm.io import tables
@@ -32,11 +31,12 @@ def run(config: RolloutSlice, samples: Path, images: Path, weights: Path, rollou
         inputs=[samples, images, weights],
         outputs=[rollouts],
         models={config.engine.name: sha256_of(weights)},
+        gpus=len(config.engine.placement.devices),
         prompts=sha256_of_all(policy.system_prompt, policy.user_prompt),
     ) as counts:
         questions = tables.read(samples, Sample)
         model = config.engine.model
-        engine = load_policy(model, weights.parent, ImageStore(images), alone(model))
+        engine = load_policy(model, weights.parent, ImageStore(images), config.engine.placement)
         drawn: list[Rollout] = []
         for batch in track(chunks(questions, QUESTIONS_A_BATCH), "rollout"):
             requests = [_request(config, sample) for sample in batch]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
-from vlprm.config.placement import alone
 from vlprm.config.slices import ScoreSlice
 from vlprm.engines import load_scorer
 from vlprm.io import tables
@@ -38,12 +37,13 @@ def run(
         inputs=[samples, images, rollouts, weights],
         outputs=[scores],
         models={config.engine.name: sha256_of(weights)},
+        gpus=len(config.engine.placement.devices),
         prompts=sha256_of_all(config.system_prompt, config.user_prompt),
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
         model = config.engine.model
-        engine = load_scorer(model, weights.parent, ImageStore(images), alone(model))
+        engine = load_scorer(model, weights.parent, ImageStore(images), config.engine.placement)
         found: list[StepScore] = []
         for batch in track(chunks(solutions, ROLLOUTS_A_BATCH), "score"):
             stepwise = [item for item in batch if item.steps]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
-from vlprm.config.placement import alone
 from vlprm.config.slices import SearchSlice
 from vlprm.engines import load_policy, load_scorer
 from vlprm.io import tables
@@ -72,14 +71,16 @@ def run(
             config.policy_engine.name: sha256_of(policy),
             config.prm_name: sha256_of(prm),
         },
+        gpus=len({*config.policy_engine.placement.devices, *config.prm_engine.placement.devices}),
         prompts=sha256_of_all(
             config.policy.system_prompt, config.policy.user_prompt, config.prm_system_prompt
         ),
     ) as counts:
         store = ImageStore(images)
-        drawing, scoring = config.policy_engine.model, config.prm_engine.model
-        engine = load_policy(drawing, policy.parent, store, alone(drawing))
-        scorer = load_scorer(scoring, prm.parent, store, alone(scoring))
+        drawing, scoring = config.policy_engine, config.prm_engine
+        # the policy first: vLLM measures what is free on a card while it alone allocates there
+        engine = load_policy(drawing.model, policy.parent, store, drawing.placement)
+        scorer = load_scorer(scoring.model, prm.parent, store, scoring.placement)
         found: list[GuidedResult] = []
         for batch in track(chunks(tables.read(samples, Sample), QUESTIONS_A_BATCH), "search"):
             found += guided_search(

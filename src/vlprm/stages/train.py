@@ -29,6 +29,7 @@ def run(config: TrainSlice, examples: Path, images: list[Path], base: Path, weig
             inputs=[examples, *images, base],
             outputs=outputs,
             models={config.base.name: sha256_of(base)},
+            gpus=len(config.base.placement.devices),
         )
         if first_process()
         else nullcontext(dict[str, int]())

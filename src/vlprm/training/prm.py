@@ -20,6 +20,7 @@ from vlprm.prm.format import VALUE_TOKENS
 from vlprm.qwen.inputs import Images, QwenInputs
 from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
+from vlprm.training.clock import Clock
 from vlprm.training.collator import IGNORED, Conversation, PRMCollator
 from vlprm.training.processes import checkpoint_folder, first_process, own_gpu
 
@@ -120,7 +121,7 @@ def train_prm(
             args=_arguments(config, base, scratch, device),
             train_dataset=_Conversations(rows),
             data_collator=collate,
-            callbacks=[_Lines()],
+            callbacks=[_Lines(), Clock()],
         )
         trainer.remove_callback(PrinterCallback)  # _Lines says it
         trainer.model_accepts_loss_kwargs = True

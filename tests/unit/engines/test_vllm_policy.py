@@ -10,7 +10,7 @@ import pytest
 import transformers
 
 from tests.unit.puzzles import SMALL, WARM, questions, request
-from vlprm.config.models import ModelConfig, Pixels
+from vlprm.config.models import Engines, ModelConfig, Pixels
 from vlprm.config.placement import alone
 from vlprm.engines.vllm_policy import VLLMPolicy
 from vlprm.errors import UserError
@@ -18,7 +18,7 @@ from vlprm.protocols import GenerationRequest
 
 QUESTIONS, STORE = questions(2)
 MODEL = ModelConfig(
-    source="published", path=str(SMALL), engine="vllm", dtype="bfloat16",
+    source="published", path=str(SMALL), engines=Engines(policy="vllm"), dtype="bfloat16",
     pixels=Pixels(min=784, max=1003520), batch_tokens=4096, gpus=1,
 )  # fmt: skip
 REPLIES = [("stop", None), ("stop", "\n\n"), ("length", None), ("abort", None)]

@@ -42,7 +42,7 @@ def inputs(tmp_path: Path) -> Path:
 
 def train(inputs: Path, out: str, micro_batch: int, processes: int) -> Path:
     model = ModelConfig(
-        source="published", path=str(SMALL), engine="transformers", dtype="float32",
+        source="published", path=str(SMALL), engines={"scorer": "transformers"}, dtype="float32",
         pixels={"min": 784, "max": 1003520}, batch_tokens=65536, gpus=0,
     )  # fmt: skip
     training = PRMTrainingConfig(
@@ -61,6 +61,7 @@ def train(inputs: Path, out: str, micro_batch: int, processes: int) -> Path:
             "--images", str(inputs / "images.parquet"),
             "--base", str(SMALL / "model.safetensors"), "--weights", str(weights),
             "--config", json.dumps(config.model_dump(mode="json")),
+            "--placement", "training:cpu@0.9",
         ],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
