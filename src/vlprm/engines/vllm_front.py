@@ -71,6 +71,7 @@ class Prompt:
 class Front:
     """Renders chats by the checkpoint's own template and processes them in threads.
 
+    ``tokenizer`` (with the chat template) is used by the engine's thread only, but for rendering;
     ``processor`` makes a vLLM input processor (``vllm.v1.engine.processor.Processor``): every
     thread has its own, since tokenizers and caches are not made to be shared. ``longest``: tokens
     a prompt may have.
@@ -78,7 +79,7 @@ class Front:
 
     def __init__(
         self,
-        template: Any,
+        tokenizer: Any,
         processor: Callable[[], Any],
         placeholder: Any,
         control: ControlTokens,
@@ -87,10 +88,10 @@ class Front:
         pixels: PixelBounds,
         longest: int,
     ) -> None:
-        self._template, self._processor, self._placeholder = template, processor, placeholder
+        self._template = tokenizer.apply_chat_template
+        self._processor, self._placeholder = processor, placeholder
         self._control, self._store = control, store
         self._family, self._pixels, self._longest = family, pixels, longest
-        tokenizer = template.tokenizer
         self._encode = tokenizer.backend_tokenizer.encode
         self._begin = tokenizer.bos_token
         added = {n: token.content for n, token in tokenizer.added_tokens_decoder.items()}
@@ -142,7 +143,7 @@ class Front:
             self._questions.pop(oldest, None)
 
     def _prepare(self, messages: tuple[Message, ...]) -> Question:
-        text = self._template.apply_chat_template(
+        text = self._template(
             [self._chat_message(message) for message in messages],
             add_generation_prompt=True,
             tokenize=False,

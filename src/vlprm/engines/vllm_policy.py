@@ -65,7 +65,7 @@ class VLLMPolicy:
         self._where = str(model_dir)
         family = family_of(model_dir)
         vllm = _vllm(placement)
-        from transformers import AutoConfig, AutoProcessor, AutoTokenizer
+        from transformers import AutoConfig, AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
         self._control = control_tokens(model_dir, tokenizer)
@@ -104,7 +104,7 @@ class VLLMPolicy:
         self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
         self._decode = tokenizer.backend_tokenizer.decode
         self._front = Front(
-            AutoProcessor.from_pretrained(model_dir, local_files_only=True, use_fast=False),
+            tokenizer,
             self._input_processor,
             vllm.SamplingParams(max_tokens=1),
             self._control,

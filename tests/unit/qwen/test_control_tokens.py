@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,21 +32,25 @@ def test_every_spelling_tokenises_without_control_ids() -> None:
     assert not set(TOKENIZER.encode(control.defuse(text))) & {*control.barred, *control.ends}
 
 
+ADDED = tuple(
+    enumerate(
+        [
+            ("<pad>", True), ("<eos>", True), ("<bos>", True), ("<mask>", False),
+            ("[multimodal]", False), ("<unused0>", False), ("<start_of_turn>", True),
+            ("<end_of_turn>", True), ("\n\n", False), ("▁▁", False), ("</sup>", False),
+        ]
+    )
+)  # fmt: skip
+
+
 class GemmaLike:
     """Added tokens as in Gemma 3: unused ones, white space and HTML are not special."""
 
     eos_token_id = 1
     all_special_ids = (0, 1, 2)
-    added_tokens_decoder = {
-        n: SimpleNamespace(content=text, special=special)
-        for n, (text, special) in enumerate(
-            [
-                ("<pad>", True), ("<eos>", True), ("<bos>", True), ("<mask>", False),
-                ("[multimodal]", False), ("<unused0>", False), ("<start_of_turn>", True),
-                ("<end_of_turn>", True), ("\n\n", False), ("▁▁", False), ("</sup>", False),
-            ]
-        )
-    }  # fmt: skip
+    added_tokens_decoder = MappingProxyType(
+        {n: SimpleNamespace(content=text, special=special) for n, (text, special) in ADDED}
+    )
 
     def __len__(self) -> int:
         return 20
@@ -75,7 +79,7 @@ def test_ends_come_from_every_place_that_names_one(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_without_configuration_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="config.json"):
+    with pytest.raises(UserError, match=r"config\.json"):
         control_tokens(tmp_path, TOKENIZER)
 
 
