@@ -67,7 +67,7 @@ def test_the_full_run_follows_from_counts(tmp_path: Path) -> None:
     train = rows["train", "prm-small"]
     # 3 s a conversation, over half of them timed, each twice as long as the mean
     assert train.unit_s == pytest.approx(3.0 / 0.5 / 2.0)
-    assert train.gpus == 16
+    assert train.gpus == full.config.training["prm"].cards
 
 
 def test_totals_equal_the_sums(tmp_path: Path) -> None:
