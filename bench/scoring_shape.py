@@ -127,15 +127,15 @@ def moved(one: Logits, other: Logits) -> float:
     return float((both[:, 0] - both[:, 1]).abs().max())
 
 
-def built(model_dir: Path, store: ImageStore, way: Way, on_gpu: bool) -> HFScorer:
-    """The scorer of a way, alone on the first card."""
+def built(model_dir: Path, store: ImageStore, way: Way, on_gpu: bool, cards: int) -> HFScorer:
+    """The scorer of a way, alone on the first cards."""
     os.environ[attention.SWITCH] = "sdpa" if way.sdpa else "auto"
     return HFScorer(
         model_dir,
         store,
         pixels=Pixels() if on_gpu else Small(),
         dtype="bfloat16" if on_gpu else "float32",
-        placement=Placement((0,), WHOLE) if on_gpu else CPU,
+        placement=Placement(tuple(range(cards)), WHOLE) if on_gpu else CPU,
         batch_tokens=way.batch_tokens,
         variant=Variant(packed=way.packed, elementwise=way.elementwise),
     )
@@ -177,6 +177,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--question-words", type=int, default=117)
     parser.add_argument("--step-words", type=int, default=63)
     parser.add_argument("--variants", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument("--cards", type=int, default=1, help="tensor parallel over so many")
     parser.add_argument("--single", type=int, default=16, help="requests scored one a call too")
     parser.add_argument("--profile", action="store_true")
     return parser.parse_args()
@@ -231,7 +232,7 @@ def main() -> None:
     first, reference = given.variants[0], None
     work = Work()
     for name in given.variants:
-        scorer = built(given.checkpoint, store, WAYS[name], on_gpu)
+        scorer = built(given.checkpoint, store, WAYS[name], on_gpu, given.cards)
         found, seconds, done = timed(scorer, asked, warm)
         work = done if done.tokens else work  # the padded scorer counts nothing: the same tokens
         report_speed(name, len(found), seconds, work, shapes)
