@@ -22,7 +22,7 @@ import vllm_cpu
 
 from vlprm.benchmarks import question_text
 from vlprm.config.matrix import MatrixSpec
-from vlprm.config.models import ModelConfig, Pixels
+from vlprm.config.models import Engines, ModelConfig, Pixels
 from vlprm.config.placement import WHOLE, Placement
 from vlprm.engines.vllm_policy import VLLMPolicy
 from vlprm.io.images import ImageStore
@@ -109,7 +109,7 @@ def _questions(options: argparse.Namespace, store: ImageStore) -> list[Generatio
 def _policy(options: argparse.Namespace, store: ImageStore) -> VLLMPolicy:
     on_cpu = vllm_cpu.ready()
     model = ModelConfig(
-        source="published", path=str(options.model), engine="vllm", dtype=options.dtype,
+        source="published", path=str(options.model), engines=Engines(policy="vllm"), dtype=options.dtype,
         pixels=Pixels(min=784, max=1003520), batch_tokens=65536, gpus=0 if on_cpu else 1,
     )  # fmt: skip
     placement = Placement(() if on_cpu else (0,), WHOLE)

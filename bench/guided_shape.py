@@ -24,7 +24,7 @@ from vlprm.records import Sampling  # noqa: E402
 from vlprm.search.guided import guided_search  # noqa: E402
 
 from gpu_image import enter, facts  # noqa: E402
-from policy_shape import model  # noqa: E402
+from policy_shape import load, model  # noqa: E402
 from shape_inputs import Rendering, SteppingPolicy, TimedScorer, questions  # noqa: E402
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     enter()
     import torch
 
-    from vlprm.engines import load_policy, load_scorer
+    from vlprm.engines import load_scorer
 
     places = (Placement((0,), 0.55), Placement((0,), 0.35))
     if given.apart:
@@ -51,9 +51,7 @@ def main() -> None:
         places = (Placement((), 0.5), Placement((), 0.5))
     store = ImageStore()
     gpus = len(places[0].devices)
-    policy: Any = SteppingPolicy(
-        load_policy(model(gpus), given.policy, store, places[0]), given.policy, given.length
-    )
+    policy: Any = SteppingPolicy(load(given.policy, store, places[0]), given.policy, given.length)
     scorer = TimedScorer(load_scorer(model(gpus), given.prm, store, places[1]))
     config = GuidedConfig.model_validate({
         "n": given.n, "max_steps": given.steps, "step_tokens": 4 * given.length,

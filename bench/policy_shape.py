@@ -13,6 +13,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ settle_environment()
 
 from vlprm.config.models import ModelConfig  # noqa: E402
 from vlprm.config.placement import Placement  # noqa: E402
+from vlprm.engines.vllm_policy import VLLMPolicy  # noqa: E402
 from vlprm.io.images import ImageStore  # noqa: E402
 from vlprm.protocols import GenerationRequest  # noqa: E402
 from vlprm.records import Sample, Sampling  # noqa: E402
@@ -44,6 +46,18 @@ def model(gpus: int) -> ModelConfig:
             "gpus": gpus,
         }
     )
+
+
+def load(
+    checkpoint: Path, store: ImageStore, placement: Placement, more: Mapping[str, Any] | None = None
+) -> VLLMPolicy:
+    """The stage's vLLM engine; on a CPU (no cards) vLLM's own CPU build."""
+    import vllm_cpu
+
+    options = dict(more or {})
+    if vllm_cpu.ready():
+        options |= vllm_cpu.OPTIONS
+    return VLLMPolicy(checkpoint, store, model(len(placement.devices)), placement, options)
 
 
 def requests(samples: list[Sample], n: int) -> list[GenerationRequest]:
@@ -87,15 +101,13 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     given = parser.parse_args()
     enter()
-    from vlprm.engines import load_policy
-
     width, height = map(int, given.size.split("x"))
     store = ImageStore()
     started = time.monotonic()
     placement = Placement(
         tuple(range(given.devices if given.device == "cuda" else 0)), given.memory
     )
-    engine: Any = load_policy(model(given.devices), given.checkpoint, store, placement)
+    engine = load(given.checkpoint, store, placement)
     start_up = time.monotonic() - started
     sampling = Sampling(temperature=1.0, top_p=1.0, top_k=0, repetition_penalty=1.0,
                         max_tokens=given.tokens)  # fmt: skip

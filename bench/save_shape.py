@@ -24,6 +24,7 @@ from vlprm.protocols import ScoreRequest  # noqa: E402
 from vlprm.records import Sampling  # noqa: E402
 
 from gpu_image import enter, facts  # noqa: E402
+from policy_shape import load  # noqa: E402
 from policy_shape import model as model_config  # noqa: E402
 from policy_shape import requests as draws  # noqa: E402
 from shape_inputs import questions  # noqa: E402
@@ -38,7 +39,7 @@ def main() -> None:
     enter()
     import torch
 
-    from vlprm.engines import load_policy, load_scorer
+    from vlprm.engines import load_scorer
     from vlprm.qwen.model import load_model
     from vlprm.training.prm import save_checkpoint
 
@@ -71,7 +72,7 @@ def main() -> None:
     gc.collect()
     after = scores(given.out)
     sampling = Sampling(temperature=1.0, top_p=1.0, top_k=0, repetition_penalty=1.0, max_tokens=16)
-    policy = load_policy(model_config(gpus), given.out, store, where)
+    policy = load(given.out, store, where, {"enforce_eager": True})
     drawn = policy.generate(draws(samples, 2), sampling)
     files = sorted(path.name for path in given.out.glob("*.safetensors*"))
     print(json.dumps({

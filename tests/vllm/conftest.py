@@ -6,14 +6,14 @@ import pytest
 from bench import vllm_cpu
 
 from tests.unit.puzzles import SMALL, questions
-from vlprm.config.models import ModelConfig, Pixels
+from vlprm.config.models import Engines, ModelConfig, Pixels
 from vlprm.config.placement import Placement
 from vlprm.engines.vllm_policy import VLLMPolicy
 from vlprm.io.images import ImageStore
 
 QUESTIONS, STORE = questions(8)
 MODEL = ModelConfig(
-    source="published", path=str(SMALL), engine="vllm", dtype="float32",
+    source="published", path=str(SMALL), engines=Engines(policy="vllm"), dtype="float32",
     pixels=Pixels(min=784, max=1003520), batch_tokens=4096, gpus=0,
 )  # fmt: skip
 
