@@ -21,7 +21,7 @@ RESULTS = ROOT / "bench" / "results"
 
 def enter() -> None:
     """Start this script again inside the image, unless there. Exits 2 without image or GPU."""
-    if DESCRIPTION.exists() or "--device=cpu" in sys.argv:
+    if DESCRIPTION.exists() or "cpu" in " ".join(sys.argv).replace("--device=cpu", "--device cpu").split():
         return
     from vlprm.config.images import load_images
 
