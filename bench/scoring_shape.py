@@ -3,8 +3,8 @@
 usage: python bench/scoring_shape.py CHECKPOINT [--device cuda|cpu] [--questions 32]
            [--candidates 16] [--variants NAME ...] [--single 16] [--profile]
 One JSON line a figure. CHECKPOINT is a folder (``bench/random_checkpoint.py`` makes one).
-Candidates have 8 steps; by default a conversation has about 1,977 tokens, of which a question's candidates
-share 588. ``--device cpu`` takes a tiny checkpoint and short texts.
+Candidates have 8 steps; by default a conversation has about 1,977 tokens, of which a question's
+candidates share 588. ``--device cpu`` takes a tiny checkpoint and short texts.
 
 Floating-point operations are those of the tokens really run: 2 for each weight of the text layers
 and token (of the last layer's output product and MLP: and read-out), 4 x heads x head width for
