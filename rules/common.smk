@@ -4,6 +4,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from vlprm.config import placement, rehearsal, slices
+from vlprm.config.host_memory import HostMemory
 from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
@@ -18,6 +19,7 @@ from vlprm.stages import VERSIONS
 try:
     CFG = load_config(config, ", ".join(map(str, workflow.configfiles)) or "config.yaml")
     PLAN = Plan(CFG)
+    MEMORY = HostMemory(PLAN)
     TIMES = Times.of(PLAN, Path.cwd())
     SETTINGS = shell_exports()
     check_driver(workflow, PLAN)
@@ -66,6 +68,11 @@ wildcard_constraints:
 def minutes(rule):
     """Walltime of a job from its counts; a resource, so another speed reruns nothing."""
     return lambda wildcards: TIMES.minutes(rule, wildcards)
+
+
+def megabytes(rule):
+    """Memory of a job that runs no model, from its counts; a resource, as its walltime."""
+    return lambda wildcards: MEMORY.megabytes(rule, wildcards)
 
 
 def image_of(role):

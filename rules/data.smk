@@ -45,7 +45,7 @@ rule prepare:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("prepare"),
         runtime=minutes("prepare"),
     params:
         config=lambda wc: PLAN.prepare(wc.dataset, wc.shard).model_dump_json(),

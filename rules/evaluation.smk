@@ -9,7 +9,7 @@ rule grade:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("grade"),
         runtime=minutes("grade"),
     params:
         config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
@@ -125,7 +125,7 @@ rule select:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("select"),
         runtime=minutes("select"),
     params:
         config=slices.SelectSlice(

@@ -35,7 +35,7 @@ rule judge:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("judge"),
         runtime=minutes("judge"),
     params:
         config=slices.JudgeSlice(judge=CFG.labels.judge).model_dump_json(),
@@ -59,7 +59,7 @@ rule label:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("label"),
         runtime=minutes("label"),
     params:
         config=slices.LabelSlice(
@@ -85,7 +85,7 @@ rule examples:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("examples"),
         runtime=minutes("examples"),
     params:
         config=slices.examples(CFG).model_dump_json(),

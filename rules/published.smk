@@ -22,7 +22,7 @@ rule published:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("published"),
         runtime=minutes("published"),
     params:
         config=lambda wc: slices.PublishedSlice(

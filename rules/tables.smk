@@ -14,7 +14,7 @@ rule metrics:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("metrics"),
         runtime=minutes("metrics"),
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
@@ -45,7 +45,7 @@ rule step_metrics:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("step_metrics"),
         runtime=minutes("step_metrics"),
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
@@ -77,7 +77,7 @@ rule tables:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("tables"),
         runtime=minutes("tables"),
     params:
         config=TABLES,
@@ -117,7 +117,7 @@ rule figures:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("figures"),
         runtime=minutes("figures"),
     params:
         config=TABLES,

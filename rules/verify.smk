@@ -11,7 +11,7 @@ rule manifest:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("manifest"),
         runtime=minutes("manifest"),
     params:
         config=lambda wc, output: str(Path(output.manifest).parent),
@@ -30,7 +30,7 @@ rule verify:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("verify"),
         runtime=minutes("verify"),
     params:
         config=f"{workflow.basedir}/configs/expected/{CFG.run}",
@@ -50,7 +50,7 @@ rule crate:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
+        mem_mb=megabytes("crate"),
         runtime=minutes("crate"),
     params:
         config=lambda wc, output: str(Path(output.crate).parent),

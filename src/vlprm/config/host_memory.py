@@ -1,51 +1,58 @@
-"""Host memory of the rules that run no model, from the counts of the configuration.
+"""Host memory of the rules that run no model, from the counts of their jobs.
 
-A process needs what its packages take, and what it keeps of each record; the rest is streamed.
-The bytes a record were measured by ``bench/memory_at_scale.py`` on made-up records of the
-published sizes (9 steps of 200 characters) and are doubled here, for texts that are longer.
+A job needs what its packages take and what it keeps of each record; the rest is streamed. The
+bytes were measured by ``bench/memory_at_scale.py`` on made-up records of the published sizes
+(9 steps of 200 characters a solution).
 """
 
 from __future__ import annotations
 
-from vlprm.config.run import Config
+from collections.abc import Iterable
+from functools import cached_property
+
+from vlprm.config.plan import Plan
+from vlprm.config.work import Job, Work
 
 BASE_MB = 1000
-"""Interpreter, pydantic, pyarrow, polars, matplotlib (250 to 300 MB measured), one batch of
-records, and room for what the system counts besides."""
+"""Interpreter and packages (250 MB measured at most), and batches in work."""
 MARGIN = 2.0
+"""Over what was measured: real texts are longer than made-up ones, and allocators differ."""
+UNMEASURED_MB = 4000
+"""What depends on images and answers that nothing made up stands for: import, grading, judging."""
 
-SHARD_BYTES = {"label": 1200, "published": 3000}
-"""Kept a rollout of the shard."""
-SOURCE_BYTES = {"examples": 600, "tables": 600}
-"""Kept a rollout of all sources."""
-BENCHMARK_BYTES = {"select": 6000, "metrics": 6000, "step_metrics": 6000}
-"""Kept a candidate of one policy on the benchmark (with its scores and what picks it)."""
-
-
-def of_shard(rule: str, config: Config, dataset: str) -> int:
-    """MB of a rule that reads one shard of a data set's rollouts."""
-    return _mb(SHARD_BYTES[rule], rollouts_of_shard(config, dataset))
-
-
-def of_sources(rule: str, config: Config) -> int:
-    """MB of a rule that reads the rollouts of all sources."""
-    total = sum(source.data.n * source.rollouts for source in config.sources.values())
-    return _mb(SOURCE_BYTES[rule], total)
-
-
-def of_benchmark(rule: str, config: Config, benchmark: str) -> int:
-    """MB of a rule that reads all candidates of a policy on one benchmark."""
-    n = config.benchmarks[benchmark].data.n
-    return _mb(BENCHMARK_BYTES[rule], n * config.evaluation.ranking.candidates)
+BYTES = {
+    "label": 1200,
+    "published": 20000,
+    "examples": 600,
+    "tables": 600,
+    "select": 6000,
+    "metrics": 2000,
+    "step_metrics": 1000,
+    "figures": 0,
+    "manifest": 0,
+    "verify": 0,
+    "crate": 0,
+}
+"""Kept a unit of the job (``Work``): a rollout, a candidate; a question of a published source."""
 
 
-def rollouts_of_shard(config: Config, dataset: str) -> int:
-    """Rollouts of the largest shard of a source or benchmark."""
-    source = config.sources.get(dataset)
-    data = source.data if source else config.benchmarks[dataset].data
-    each = source.rollouts if source else config.evaluation.ranking.candidates
-    return min(data.n, data.shard_size) * each
+class HostMemory:
+    """The resource ``mem_mb`` of every job that runs no model."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._work = Work(plan)
+
+    @cached_property
+    def _units(self) -> dict[tuple[str, ...], int]:
+        return {_name(job): job.units for job in self._work.jobs()}
+
+    def megabytes(self, rule: str, wildcards: Iterable[str] = ()) -> int:
+        """MB of one job; a job that the default target does not need gets the base."""
+        if rule not in BYTES:
+            return UNMEASURED_MB
+        units = self._units.get((rule, *wildcards), 0)
+        return BASE_MB + -(-int(MARGIN * BYTES[rule] * units) // 1_000_000)
 
 
-def _mb(bytes_each: int, records: int) -> int:
-    return BASE_MB + -(-int(MARGIN * bytes_each * records) // 1_000_000)
+def _name(job: Job) -> tuple[str, ...]:
+    return (job.rule, *job.keys, *([job.shard] if job.shard else []))

@@ -8,22 +8,27 @@ at once and in a fixed order, because on a GPU what an engine returns may depend
 is asked beside it: the batch is the unit of byte equality.
 
 ``running.json`` names the batch that an engine has now. Where a new start finds it, the process
-died over that batch; the third death in one batch is the last.
+died over that batch (aborted, out of memory, killed without warning); after the third death the
+batch is refused. A SIGTERM or Ctrl-C is no death.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import platform
 import re
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
@@ -102,7 +107,8 @@ def made(
 
     ``counts``: what :func:`~vlprm.io.manifest.recorded` yields; the folder of parts is removed
     once its manifest is written. ``what``: the plural of a batch's items, for people. ``load``
-    starts the engine, called only if a batch is missing; ``ask`` answers one batch. ``reads``: all
+    starts the engine, called only if a batch is missing; ``ask`` answers one batch, and what it
+    answers must not depend on the batches before it: a rerun has not asked those. ``reads``: all
     records that an answer depends on (by default the item alone).
 
     Raises UserError when a batch has ended its process :data:`DEATHS` times, and when no request
@@ -240,7 +246,8 @@ class _Shelf(Generic[T, R]):
         )
         self._write(running)
         try:
-            records = ask(engine, batch)
+            with _on_term(self._done):
+                records = ask(engine, batch)
         except AllFailedError as error:
             self._done()
             raise UserError(
@@ -254,7 +261,7 @@ class _Shelf(Generic[T, R]):
             first = (str(error).splitlines() or [""])[0]
             self._write(running.model_copy(update={"error": f"{type(error).__name__}: {first}"}))
             raise
-        except BaseException:  # stopped by a person: no fault of the batch
+        except BaseException:  # Ctrl-C: no fault of the batch
             self._done()
             raise
         self._done()
@@ -296,6 +303,30 @@ class _Shelf(Generic[T, R]):
 
     def _safe(self, count: int) -> str:
         return f"{count} of {len(self._batches)} batches are safe on disk and are not asked again"
+
+
+@contextlib.contextmanager
+def _on_term(action: Callable[[], None]) -> Iterator[None]:
+    """Do ``action`` before a SIGTERM ends the process: walltime, preemption, a deleted job.
+
+    Those come from outside and say nothing against the batch. Outside the main thread, where
+    Python allows no handler, nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ended(number: int, frame: FrameType | None) -> None:
+        del frame
+        action()
+        signal.signal(number, before)
+        os.kill(os.getpid(), number)
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _key(

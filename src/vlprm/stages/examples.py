@@ -62,22 +62,26 @@ def run(
             for shard in shards:
                 for item in _conversations(shard, config, left_out):
                     if kept is None or item.rollout_id in kept:
-                        values.update(item.labels)
                         yield item
                     else:
                         surplus.append((item.rollout_id, "left out by balancing"))
 
-        written: Iterable[PRMExample] = chosen()
+        found: Iterable[PRMExample] = chosen()
         if rehearsal := in_force():
-            written, ratio = longest_repeated(list(written), rehearsal.conversations)
-            values = Counter(label for item in written for label in item.labels)
+            found, ratio = longest_repeated(list(found), rehearsal.conversations)
             note("length_ratio", ratio)
-        counts["conversations"] = tables.write(written, examples, PRMExample)
+        counts["conversations"] = tables.write(_counted(found, values), examples, PRMExample)
         left_out += surplus
         write_text(dropped, listing(left_out))
         counts["left_out"] = len(left_out)
         counts["plus"] = values[1]
         counts["minus"] = values[0]
+
+
+def _counted(examples: Iterable[PRMExample], values: Counter[int | None]) -> Iterator[PRMExample]:
+    for item in examples:
+        values.update(item.labels)
+        yield item
 
 
 def _outcomes(shard: Shard) -> Iterator[tuple[str, bool]]:

@@ -317,13 +317,13 @@ PROCESS = """
     from vlprm.errors import UserError
     from vlprm.io import atomic
 
-    def abort(number):
+    def end(number):
         if number == 2:
-            os.abort()
+            os.kill(os.getpid(), int(sys.argv[2]))
 
     engine = Engine()
-    if sys.argv[2] == "engine":
-        engine.before = abort
+    if sys.argv[2] != "write":
+        engine.before = end
     else:
         sync = atomic._sync
         def torn(path):
@@ -340,9 +340,11 @@ PROCESS = """
 """
 
 
-def aborting(out: Path, where: str) -> subprocess.CompletedProcess[str]:
+def ended(out: Path, how: signal.Signals | str) -> subprocess.CompletedProcess[str]:
+    """A process that a signal ends in the engine's second batch, or while that is written."""
+    word = how if isinstance(how, str) else str(int(how))
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROCESS), str(out), where],
+        [sys.executable, "-c", textwrap.dedent(PROCESS), str(out), word],
         cwd=Path(__file__).resolve().parents[3],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(["src", "."])},
         text=True,
@@ -355,13 +357,13 @@ def test_a_process_that_aborts_is_told_with_the_requests_it_held(
     out: Path, whole: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     for attempt in range(1, parts.DEATHS + 1):
-        done = aborting(out, "engine")
+        done = ended(out, signal.SIGABRT)
         assert done.returncode == -signal.SIGABRT, done.stderr
         left = json.loads((parts.folder_of(out) / parts.RUNNING).read_text())
         assert (left["batch"], left["of"], left["attempt"]) == (2, 3, attempt)
         assert left["ids"] == [item.id for item in BATCHES[1]]
     assert [name[:4] for name in names(out)] == ["0001", "runn"]
-    done = aborting(out, "engine")
+    done = ended(out, signal.SIGABRT)
     assert done.returncode == 2, done.stderr
     assert "batch 2 of 3 has ended its process 3 times: 4 questions" in done.stdout
     (parts.folder_of(out) / parts.RUNNING).unlink()
@@ -369,8 +371,17 @@ def test_a_process_that_aborts_is_told_with_the_requests_it_held(
     assert "died" not in caplog.text
 
 
+def test_a_process_that_is_asked_to_end_does_not_accuse_its_batch(out: Path, whole: bytes) -> None:
+    done = ended(out, signal.SIGTERM)
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    assert [name[:4] for name in names(out)] == ["0001"]
+    handler = signal.getsignal(signal.SIGTERM)
+    assert run(out, Engine()) == whole
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
 def test_a_process_that_dies_writing_a_part_loses_that_part_only(out: Path, whole: bytes) -> None:
-    done = aborting(out, "write")
+    done = ended(out, "write")
     assert done.returncode == -signal.SIGABRT, done.stderr
     left = names(out)
     assert any(name.endswith(".tmp") for name in left)
