@@ -17,7 +17,7 @@ import pytest
 
 from tests.unit.puzzles import questions
 from vlprm.errors import UserError
-from vlprm.io import manifest, parts, tables
+from vlprm.io import manifest, parts, running, tables
 from vlprm.io.manifest import recorded
 from vlprm.records import Grade, Sample
 
@@ -239,7 +239,7 @@ def test_an_engine_that_cannot_start_is_no_death_of_a_batch(out: Path) -> None:
     def load() -> Engine:
         raise UserError("no GPU")
 
-    for _ in range(parts.DEATHS + 1):
+    for _ in range(running.DEATHS + 1):
         engine = Engine()
         engine.load = load  # type: ignore[method-assign]
         with pytest.raises(UserError, match="no GPU"):
@@ -256,7 +256,7 @@ def down(count: int, fail: int) -> Callable[[int], None]:
 
 
 def test_a_batch_without_any_answer_is_no_result(out: Path, whole: bytes) -> None:
-    for _ in range(parts.DEATHS + 1):
+    for _ in range(running.DEATHS + 1):
         engine = Engine()
         engine.before = down(8, 8)
         with pytest.raises(UserError) as told:
@@ -283,7 +283,7 @@ def test_failures_of_single_requests_are_values(
 def test_an_engine_that_fails_in_a_batch_is_told_thrice_then_refused(
     out: Path, whole: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(parts.DEATHS):
+    for _ in range(running.DEATHS):
         stopped(out, 2, RuntimeError)
     assert "died in batch 2 of 3 with 4 questions" in caplog.text
     assert "(RuntimeError: stopped); attempt 3 of 3" in caplog.text
@@ -294,19 +294,19 @@ def test_an_engine_that_fails_in_a_batch_is_told_thrice_then_refused(
     said = str(told.value)
     assert "batch 2 of 3 has ended its process 3 times (RuntimeError: stopped)" in said
     assert f"({SAMPLES[4].id} … {SAMPLES[7].id})" in said
-    assert str(parts.folder_of(out) / parts.RUNNING) in said
+    assert str(parts.folder_of(out) / running.NAME) in said
     assert "1 of 3 batches are safe on disk" in said
     # other code is worth another try, and so is a cause that someone has removed
     with monkeypatch.context() as patched:
-        patched.setattr(parts, "code_sha256", lambda stage: "other code")
+        patched.setattr(running, "code_sha256", lambda stage: "other code")
         stopped(out, 2, RuntimeError)
-    (parts.folder_of(out) / parts.RUNNING).unlink()
+    (parts.folder_of(out) / running.NAME).unlink()
     assert run(out, Engine()) == whole
 
 
 def test_a_running_file_that_cannot_be_read_is_none(out: Path, whole: bytes) -> None:
     stopped(out, 2)
-    (parts.folder_of(out) / parts.RUNNING).write_text("{")
+    (parts.folder_of(out) / running.NAME).write_text("{")
     assert run(out, Engine()) == whole
 
 
@@ -356,17 +356,17 @@ def ended(out: Path, how: signal.Signals | str) -> subprocess.CompletedProcess[s
 def test_a_process_that_aborts_is_told_with_the_requests_it_held(
     out: Path, whole: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for attempt in range(1, parts.DEATHS + 1):
+    for attempt in range(1, running.DEATHS + 1):
         done = ended(out, signal.SIGABRT)
         assert done.returncode == -signal.SIGABRT, done.stderr
-        left = json.loads((parts.folder_of(out) / parts.RUNNING).read_text())
+        left = json.loads((parts.folder_of(out) / running.NAME).read_text())
         assert (left["batch"], left["of"], left["attempt"]) == (2, 3, attempt)
         assert left["ids"] == [item.id for item in BATCHES[1]]
     assert [name[:4] for name in names(out)] == ["0001", "runn"]
     done = ended(out, signal.SIGABRT)
     assert done.returncode == 2, done.stderr
     assert "batch 2 of 3 has ended its process 3 times: 4 questions" in done.stdout
-    (parts.folder_of(out) / parts.RUNNING).unlink()
+    (parts.folder_of(out) / running.NAME).unlink()
     assert run(out, Engine()) == whole
     assert "died" not in caplog.text
 
@@ -385,7 +385,7 @@ def test_a_process_that_dies_writing_a_part_loses_that_part_only(out: Path, whol
     assert done.returncode == -signal.SIGABRT, done.stderr
     left = names(out)
     assert any(name.endswith(".tmp") for name in left)
-    assert parts.RUNNING not in left  # the batch is not to blame: it had been answered
+    assert running.NAME not in left  # the batch is not to blame: it had been answered
     assert [name[:4] for name in left if name.endswith(".parquet")] == ["0001"]
     engine = Engine()
     assert run(out, engine) == whole
