@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -22,6 +23,25 @@ def first_process() -> bool:
 def own_gpu() -> str:
     """The GPU of this process: torchrun starts one process a GPU."""
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+
+
+def introduce_alone() -> None:
+    """Say to a library that asks for its process group that this process is the only one.
+
+    As torchrun would. DeepSpeed 0.16.4 looks for MPI otherwise (comm/comm.py, init_distributed).
+    """
+    if "RANK" in os.environ:
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ |= {
+        "RANK": "0",
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
 
 
 def rank() -> int:

@@ -14,6 +14,7 @@ from vlprm.config.training import EveryLayer, PRMTrainingConfig
 from vlprm.errors import UserError
 from vlprm.training.collator import IGNORED
 from vlprm.training.packed import NO_MASK
+from vlprm.training.processes import introduce_alone
 
 CUDA = Path("/opt/cuda")
 """Where an image keeps what DeepSpeed asks for at its import beside a GPU (``nvcc -V``)."""
@@ -51,6 +52,7 @@ def check_deepspeed(config: str | None) -> None:
     stage = settings.get("zero_optimization", {}).get("stage", 0)
     if stage not in (1, 2):
         raise UserError(f"ZeRO stage {stage}", where=config, cure="stage 1 or 2")
+    introduce_alone()
     try:
         import deepspeed  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
     except Exception as error:  # its op builders raise their own kinds when no CUDA is found
