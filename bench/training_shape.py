@@ -119,7 +119,7 @@ def measure(options: argparse.Namespace) -> None:
                     torch.cuda.synchronize()
                 self.times[state.global_step] = time.monotonic()
 
-        def on_train_begin(self, _a: Any, _s: Any, _c: Any, **more: Any) -> None:
+        def on_train_begin(self, args: Any, state: Any, _c: Any, **more: Any) -> None:
             if options.fast:
                 torch.use_deterministic_algorithms(False)
             if options.losses:
@@ -169,7 +169,8 @@ def model_config(options: argparse.Namespace) -> Any:
     from vlprm.config.models import ModelConfig
 
     return ModelConfig(
-        source="published", path=str(options.model), engines={"scorer": "transformers"}, dtype=options.dtype,
+        source="published", path=str(options.model), engines={"scorer": "transformers"},
+        dtype=options.dtype,
         pixels={"min": 784, "max": 28 * 28 * 1280}, batch_tokens=65536, gpus=min(options.gpus, 1),
     )  # fmt: skip
 
