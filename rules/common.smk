@@ -109,8 +109,8 @@ def prm_weights(wildcards):
 
 
 def placed(where):
-    """Resources of a rule whose models stand at ``where(wildcards)``: the cards that its job books
-    and the argument that places its engines on them. Resources, not params: they rerun nothing."""
+    """Resources of jobs whose models stand at ``where(wildcards)``, the cards that they book and
+    the argument that places engines on them. As resources, not params, they rerun nothing."""
     return dict(
         gpu=lambda wildcards: placement.cards(where(wildcards)),
         placement=lambda wildcards: placement.write(where(wildcards)),
