@@ -70,7 +70,7 @@ def scorer(
         engine = ready(load)(model, *args, **kwargs)
         if in_force() is None:
             return engine
-        from vlprm.engines.hf_prm import CPU_TOKENS
+        from vlprm.engines.padded_prm import CPU_TOKENS
 
         most = model.batch_tokens if model.gpus else min(model.batch_tokens, CPU_TOKENS)
         return FullScorer(engine, most)
