@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlprm.io import tables
-from vlprm.metrics.calibration import CalibrationBin, ConfusionCell
+from vlprm.metrics.calibration import CalibrationBin
+from vlprm.metrics.step_f1 import ConfusionCell
 from vlprm.stages.figures import _frame
 from vlprm.tables.figures_prm import calibration_figure, confusion_figure
 
