@@ -21,7 +21,7 @@ try:
     PLAN = Plan(CFG)
     MEMORY = HostMemory(PLAN)
     TIMES = Times.of(PLAN, Path.cwd())
-    SETTINGS = shell_exports()
+    SETTINGS = shell_exports() + rehearsal.shell_export(CFG)
     check_driver(workflow, PLAN)
 except UserError as error:
     raise WorkflowError(str(error))
@@ -36,10 +36,7 @@ ENGINE_MB = 64000 if ON_GPU else 4000
 # The package comes from the checkout, on the driver and in a container alike; the settings that
 # keep bytes the same come from one place; and no job looks for a network: what comes from the
 # Hub is fetched by rules that lift this for one command.
-shell.prefix(
-    f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}"
-    f"{rehearsal.shell_export(CFG)}"
-)
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}")
 
 # Fetching happens where Snakemake runs (a login node), in its own environment: there are the
 # network, the user's token and apptainer itself.
