@@ -1,0 +1,80 @@
+"""A killed training run goes on from its state and ends with the bytes of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.training.prm_runs import ENVIRONMENT, command, recipe, write_inputs
+from vlprm.config.training import PRMTrainingConfig
+from vlprm.training.prm import state_folder
+
+CONVERSATIONS, EPOCHS = 12, 2
+PATIENCE = 600
+
+
+def run(inputs: Path, weights: Path, processes: int, training: PRMTrainingConfig) -> str:
+    done = subprocess.run(
+        command(inputs, weights, training, processes, "--workers", "1"),
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def killed(
+    inputs: Path, weights: Path, processes: int, training: PRMTrainingConfig, at: str
+) -> None:
+    """Start, and SIGKILL all of it as soon as a state (or an unfinished one) of that name is."""
+    states = state_folder(weights.parent)
+    argv = command(inputs, weights, training, processes, "--save-minutes", "0")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(argv, env=ENVIRONMENT, start_new_session=True, **quiet) as process:
+        deadline = time.monotonic() + PATIENCE
+        while not (states / at).exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not weights.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("processes", "at"),
+    [(1, "step-00000007.unfinished"), (1, "step-00000014"), (2, "step-00000004.unfinished")],
+    ids=["in-a-save", "in-epoch-2", "two-processes"],
+)
+def test_a_killed_run_ends_with_the_same_bytes(tmp_path: Path, processes: int, at: str) -> None:
+    write_inputs(tmp_path, CONVERSATIONS)
+    training = recipe(epochs=EPOCHS, weight_decay=0.01, warmup_ratio=0.2, group_by_length=True)
+    whole = tmp_path / "whole" / "model.safetensors"
+    run(tmp_path, whole, processes, training)
+    cut = tmp_path / "cut" / "model.safetensors"
+    killed(tmp_path, cut, processes, training, at)
+    said = run(tmp_path, cut, processes, training)
+    assert "goes on from step-" in said
+    assert cut.read_bytes() == whole.read_bytes()
+    assert not state_folder(cut.parent).exists()
+
+
+@pytest.mark.slow
+def test_a_state_of_another_recipe_is_discarded(tmp_path: Path) -> None:
+    write_inputs(tmp_path, CONVERSATIONS)
+    weights = tmp_path / "prm" / "model.safetensors"
+    killed(tmp_path, weights, 1, recipe(epochs=EPOCHS), "step-00000003")
+    other = recipe(epochs=1)
+    said = run(tmp_path, weights, 1, other)
+    assert "other inputs or settings: discarded" in said
+    assert "goes on from" not in said
+    fresh = tmp_path / "fresh" / "model.safetensors"
+    run(tmp_path, fresh, 1, other)
+    assert weights.read_bytes() == fresh.read_bytes()
