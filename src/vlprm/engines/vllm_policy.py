@@ -16,7 +16,7 @@ from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.families import family_of
-from vlprm.engines.vllm_front import Front, Prompt
+from vlprm.engines.vllm_front import Front, Prompt, SharedHashes
 from vlprm.errors import UserError
 from vlprm.protocols import Completion, GenerationRequest
 from vlprm.qwen.control_tokens import control_tokens
@@ -100,7 +100,10 @@ class VLLMPolicy:
                 " (models.*.gpus), or leave the model more of the card",
             ) from error
         self._engine: Any = self._llm.llm_engine
-        self._scheduler: Any = self._engine.engine_core.engine_core.scheduler
+        core = self._engine.engine_core.engine_core
+        if core.request_block_hasher is not None:
+            core.request_block_hasher = SharedHashes(core.request_block_hasher)
+        self._scheduler: Any = core.scheduler
         self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
         self._decode = tokenizer.backend_tokenizer.decode
         self._front = Front(
