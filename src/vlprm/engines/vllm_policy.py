@@ -68,8 +68,9 @@ class VLLMPolicy:
         from transformers import AutoConfig, AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
-        self._control = control_tokens(model_dir, tokenizer)
         shape = AutoConfig.from_pretrained(model_dir, local_files_only=True).get_text_config()
+        # Gemma 3's config.json leaves the size of its vocabulary to transformers
+        self._control = control_tokens(model_dir, tokenizer, int(shape.vocab_size))
         processor = dict(family.processor(model.pixels))
         arguments: dict[str, Any] = {
             "model": self._where,
@@ -242,4 +243,13 @@ def _vllm(placement: Placement) -> Any:
             where="models.*.engine",
             cure="use the inference image, or install the version of envs/inference.in",
         )
+    if not placement.devices:
+        from vllm.platforms import current_platform
+
+        if not current_platform.is_cpu():
+            raise UserError(
+                "the model is given no GPU, and this vLLM runs on nothing else",
+                where="models.*.gpus",
+                cure="set gpus: 1 (or more), or engine: transformers",
+            )
     return vllm

@@ -233,6 +233,11 @@ def test_what_cannot_start_is_one_message(make: Make, monkeypatch: pytest.Monkey
         make(too_little=True)
     with pytest.raises(UserError, match=r"cards \[1\]"):
         VLLMPolicy(SMALL, STORE, MODEL, Placement((1,), 0.4))
+    platforms = ModuleType("vllm.platforms")
+    platforms.current_platform = SimpleNamespace(is_cpu=lambda: False)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "vllm.platforms", platforms)
+    with pytest.raises(UserError, match="no GPU"):
+        VLLMPolicy(SMALL, STORE, MODEL, Placement((), 0.4))
     monkeypatch.setattr(sys.modules["vllm"], "__version__", "0.11.0")
     with pytest.raises(UserError, match=r"0\.11\.0"):
         make()
