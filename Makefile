@@ -69,7 +69,7 @@ UV_IMAGE = uv pip compile --config-file images.uv.toml --python-platform x86_64-
   --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet
 lock: $(VENV)/.uv  ## resolve envs/*.in to envs/*.lock, with hashes
 	cd envs && $(UV_COMPILE) cpu.in -o cpu.lock && $(UV_COMPILE) cluster.in -o cluster.lock && $(UV_COMPILE) test.in -o test.lock
-	cd envs && for name in inference train flash-attn; do $(UV_IMAGE) $$name.in -o $$name.lock; done
+	cd envs && for name in gpu flash-attn; do $(UV_IMAGE) $$name.in -o $$name.lock; done
 
 clean:  ## remove the environment, the results and every cache
 	rm -rf $(VENV) results logs .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

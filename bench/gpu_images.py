@@ -1,10 +1,10 @@
-"""The smallest configuration inside the GPU roles' images, on this machine's processor.
+"""The smallest configuration inside the gpu image, on this machine's processor.
 
-Each image stands in for the ``cpu`` image, so that all jobs run in it: a proof that its packages
+It stands in for the ``cpu`` image, so that all jobs run in it: a proof that its packages
 (torch 2.7.1, transformers, flash-attn) carry every stage, as far as that goes without a GPU. What
 comes before training has the published bytes; training and what follows from it has
-those of another torch. Needs apptainer and the images in ``CONTAINER_PREFIX`` (containers/build
-install ROLE PREFIX).
+those of another torch. Needs apptainer and the image in ``CONTAINER_PREFIX`` (containers/build
+install gpu PREFIX).
 """
 
 from __future__ import annotations
@@ -46,23 +46,21 @@ def main() -> int:
     given = Path(os.environ.get("CONTAINER_PREFIX", ROOT / ".snakemake/singularity")).resolve()
     # the image under cpu's name is not the one that images.yaml states
     os.environ["VLPRM_PREFLIGHT"] = "off"
-    met, expected = [], stage_digests(published())
-    for role in ("inference", "train"):
-        prefix = standing_in(role, given, given / f"{role}-for-all")
-        folder = ROOT / "build" / "gpu_images" / role
-        seconds = run(folder, prefix, CONFIG)
-        manifest = collect(folder / "results" / "nano")
-        found = stage_digests(manifest)
-        differ = [stage for stage in expected if found.get(stage) != expected[stage]]
-        facts = facts_inside(folder, prefix, "cpu")
-        print(json.dumps({"role": role, "stages": len(manifest.stages), "differ": differ, **facts}))
-        bare = not_in_an_image(folder / "results")
-        early = [stage for stage in differ if stage in BEFORE_TRAINING]
-        met += [
-            print_line(f"gpu_images_{role}_minutes", seconds / 60, "min"),
-            print_line(f"gpu_images_{role}_on_the_host", len(bare), "stages", at_most=0),
-            print_line(f"gpu_images_{role}_before_training", len(early), "differ", at_most=0),
-        ]
+    prefix = standing_in("gpu", given, given / "gpu-for-all")
+    folder = ROOT / "build" / "gpu_images"
+    seconds = run(folder, prefix, CONFIG)
+    manifest, expected = collect(folder / "results" / "nano"), stage_digests(published())
+    found = stage_digests(manifest)
+    differ = [stage for stage in expected if found.get(stage) != expected[stage]]
+    facts = facts_inside(folder, prefix, "cpu")
+    print(json.dumps({"role": "gpu", "stages": len(manifest.stages), "differ": differ, **facts}))
+    bare = not_in_an_image(folder / "results")
+    early = [stage for stage in differ if stage in BEFORE_TRAINING]
+    met = [
+        print_line("gpu_images_minutes", seconds / 60, "min"),
+        print_line("gpu_images_on_the_host", len(bare), "stages", at_most=0),
+        print_line("gpu_images_before_training", len(early), "differ", at_most=0),
+    ]
     return 0 if all(met) else 1
 
 

@@ -8,6 +8,8 @@ here with that torch too.
 usage: python bench/other_machine.py                 the nano run with and without caps, compared
        python bench/other_machine.py plan CONFIGFILE PLAN.json
        python bench/other_machine.py run PLAN.json FOLDER [JOBS]    (VLPRM_CPU=native: without caps)
+                              jobs that book GPUs get cards of their own; a failed job is told, and
+                              what does not need it goes on
        python bench/other_machine.py diff RESULTS OTHER_RESULTS      largest numeric difference
 """
 
@@ -23,6 +25,7 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -44,21 +47,51 @@ def plan(configfile: Path, out: Path) -> None:
         command = re.search(r"(?m)^Shell command: (python -m vlprm\..*)$", block)
         if command:
             files = dict(re.findall(r"(?m)^    (input|output): (.*)$", block))
+            cards = re.search(r"(?m)^    resources: .*\bgpu=(\d+)", block)
             jobs.append(
                 {key: files.get(key, "").split(", ") if files.get(key) else [] for key in
-                 ("input", "output")} | {"command": command[1]}
+                 ("input", "output")}
+                | {"command": command[1], "gpus": int(cards[1]) if cards else 0}
             )  # fmt: skip
     out.write_text(json.dumps(jobs, indent=1) + "\n")
     print(json.dumps({"name": "plan", "jobs": len(jobs)}))
 
 
-def run(planned: Path, folder: Path, at_a_time: int) -> None:
-    """Run a plan in ``folder`` and print its digests, stage by stage, with the machine's facts."""
+def run(planned: Path, folder: Path, at_a_time: int) -> int:
+    """Run a plan in ``folder``; print digests and the machine's facts; number of failed jobs."""
     jobs = json.loads(planned.read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "models").exists():
-        (folder / "models").symlink_to(ROOT / "models")
+    for name in ("models", "configs"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
     settle_environment()
+    started = time.monotonic()
+    seconds, failed = _run_all(jobs, folder, at_a_time, _cards(jobs))
+    results = next(path for path in (folder / "results").iterdir() if path.is_dir())
+    manifest = collect(results)
+    save(manifest, results / NAME)
+    for stage, digest in stage_digests(manifest).items():
+        print(f"{stage:14} {digest[:16]} {seconds.get(stage.replace('_', '-'), 0.0):8.1f} s")
+    print(json.dumps({"name": "other_machine", "seconds": round(time.monotonic() - started, 1),
+                      "failed": failed, "jobs": len(jobs), "cpu_mode": cpu_mode(), **facts(),
+                      "platform": manifest.platform,
+                      "stages": stage_digests(manifest)}))  # fmt: skip
+    return len(failed)
+
+
+def _cards(jobs: list[dict[str, Any]]) -> list[str]:
+    """The GPUs that jobs may take, by number; none where no job books one."""
+    if not any(job["gpus"] for job in jobs):
+        return []
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _run_all(
+    jobs: list[dict[str, Any]], folder: Path, at_a_time: int, cards: list[str]
+) -> tuple[dict[str, float], list[str]]:
+    """Seconds of each stage, and the stages of the jobs that failed."""
     made = {path for job in jobs for path in job["output"]}
     # writes are atomic: an output that exists is whole, so a stopped run goes on where it was
     waiting = {
@@ -66,42 +99,47 @@ def run(planned: Path, folder: Path, at_a_time: int) -> None:
         for index, job in enumerate(jobs)
         if not all((folder / path).exists() for path in job["output"])
     }
-    started, seconds = time.monotonic(), dict[str, float]()
+    seconds, failed = dict[str, float](), list[str]()
     with ThreadPoolExecutor(at_a_time) as pool:
-        running: dict[Future[float], int] = {}
-        while waiting or running:
+        running: dict[Future[float], tuple[int, list[str]]] = {}
+        while True:
             for index in [index for index, needs in waiting.items() if not needs]:
-                del waiting[index]
-                running[pool.submit(_job, jobs[index]["command"], folder)] = index
+                if len(running) < at_a_time and jobs[index]["gpus"] <= len(cards):
+                    del waiting[index]
+                    own = [cards.pop(0) for _ in range(jobs[index]["gpus"])]
+                    future = pool.submit(_job, jobs[index]["command"], folder, own)
+                    running[future] = (index, own)
+            if not running:
+                return seconds, failed + ["never started"] * len(waiting)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = jobs[running.pop(future)]
-                stage = re.findall(r"-m vlprm\.cli (\S+)", job["command"])[0]
-                seconds[stage] = seconds.get(stage, 0.0) + future.result()
-                waiting = {key: needs - set(job["output"]) for key, needs in waiting.items()}
-    results = next(path for path in (folder / "results").iterdir() if path.is_dir())
-    manifest = collect(results)
-    save(manifest, results / NAME)
-    for stage, digest in stage_digests(manifest).items():
-        print(f"{stage:14} {digest[:16]} {seconds.get(stage.replace('_', '-'), 0.0):8.1f} s")
-    print(json.dumps({"name": "other_machine", "seconds": round(time.monotonic() - started, 1),
-                      "cpu_mode": cpu_mode(), **facts(), "platform": manifest.platform,
-                      "stages": stage_digests(manifest)}))  # fmt: skip
+                index, own = running.pop(future)
+                cards += own
+                stage = re.findall(r"-m vlprm\.cli (\S+)", jobs[index]["command"])[0]
+                try:
+                    seconds[stage] = seconds.get(stage, 0.0) + future.result()
+                except RuntimeError as error:
+                    print(error, flush=True)
+                    failed.append(stage)
+                    continue
+                done = set(jobs[index]["output"])
+                waiting = {key: needs - done for key, needs in waiting.items()}
 
 
-def _job(command: str, folder: Path) -> float:
+def _job(command: str, folder: Path, cards: list[str]) -> float:
     started = time.monotonic()
     log = re.search(r" > (\S+) 2>&1$", command)
     if log:
         (folder / log[1]).parent.mkdir(parents=True, exist_ok=True)
+    own = {"CUDA_VISIBLE_DEVICES": ",".join(cards)} if cards else {}
     done = subprocess.run(
         ["bash", "-c", command.replace("python -m", f"{sys.executable} -m")],
         cwd=folder,
         check=False,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"},
+        env=os.environ | own | {"PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"},
     )
     if done.returncode:
         text = (folder / log[1]).read_text() if log else ""
-        raise SystemExit(f"{command[:200]}\nexited {done.returncode}\n{text[-2000:]}")
+        raise RuntimeError(f"{command[:200]}\nexited {done.returncode}\n{text[-3000:]}")
     return time.monotonic() - started
 
 
@@ -191,7 +229,8 @@ if __name__ == "__main__":
         case ["plan", configfile, out]:
             plan(Path(configfile), Path(out))
         case ["run", planned, folder, *jobs]:
-            run(Path(planned), Path(folder).resolve(), int(jobs[0]) if jobs else 1)
+            at_a_time = int(jobs[0]) if jobs else 1
+            sys.exit(1 if run(Path(planned), Path(folder).resolve(), at_a_time) else 0)
         case ["diff", first, second]:
             diff(Path(first), Path(second))
         case _:

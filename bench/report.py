@@ -49,10 +49,13 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """Short commit, with ``+`` where the checkout has changes; "unknown" outside git."""
+    """Short commit, with ``+`` where the checkout has changes.
+
+    Outside git what ``VLPRM_COMMIT`` says (a checkout carried elsewhere), or "unknown".
+    """
     head = _git("rev-parse", "--short", "HEAD")
     if head is None:
-        return "unknown"
+        return os.environ.get("VLPRM_COMMIT", "unknown")
     return head + ("+" if _git("status", "--porcelain") else "")
 
 

@@ -52,6 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--group-by-length", action="store_true")
     parser.add_argument("--tune-vision", action="store_true")
     parser.add_argument("--fast", action="store_true", help="without deterministic algorithms")
+    parser.add_argument("--losses", action="store_true", help="print the loss of every step")
     parser.add_argument("--save-minutes", type=float, default=None, help="also keep a state")
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -118,7 +119,8 @@ def measure(options: argparse.Namespace) -> None:
                     torch.cuda.synchronize()
                 self.times[state.global_step] = time.monotonic()
 
-        def on_train_begin(self, _a: Any, _s: Any, _c: Any, **more: Any) -> None:
+        def on_train_begin(self, _a: Any, state: Any, _c: Any, **more: Any) -> None:
+            state.logging_steps = 1 if options.losses else 10
             if options.fast:
                 torch.use_deterministic_algorithms(False)
             self.model, self.times = more["model"], {}
@@ -166,7 +168,7 @@ def model_config(options: argparse.Namespace) -> Any:
     from vlprm.config.models import ModelConfig
 
     return ModelConfig(
-        source="published", path=str(options.model), engine="transformers", dtype=options.dtype,
+        source="published", path=str(options.model), engines={"scorer": "transformers"}, dtype=options.dtype,
         pixels={"min": 784, "max": 28 * 28 * 1280}, batch_tokens=65536, gpus=min(options.gpus, 1),
     )  # fmt: skip
 
@@ -204,9 +206,11 @@ def report(options: argparse.Namespace, clock: Any, weights: Path) -> None:
         print_line(f"{name}/reserved", torch.cuda.max_memory_reserved() / 2**30, "GiB")
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print_line(f"{name}/host", host, "GiB")
+    if options.losses:
+        print(json.dumps({"name": name, "losses": clock.losses}))
     for when, loss in (("first", clock.losses[:1]), ("last", clock.losses[-1:])):
         if loss:
-            print_line(f"{name}/loss_{when}", loss[0], "mean of 10 steps")
+            print_line(f"{name}/loss_{when}", loss[0], "loss")
     made = pq.ParquetFile(options.work / "examples.parquet").metadata.num_rows
     print(json.dumps({"name": name, "conversations": made, "sha256": sha256_of(weights)}))
 

@@ -7,7 +7,7 @@ FROM ${BASE_IMAGE}
 # where pip finds PyTorch's CPU build, if not in the default index; never kept in the image
 ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS DEBIAN_MIRROR
 RUN --mount=type=bind,source=.,target=/mnt bash /mnt/containers/debian.sh cpu /mnt
-RUN --mount=type=bind,source=.,target=/mnt bash /mnt/containers/install.sh packages cpu /mnt
-RUN --mount=type=bind,source=.,target=/mnt bash /mnt/containers/install.sh image cpu /mnt
+RUN --mount=type=bind,source=.,target=/mnt bash /mnt/containers/packages.sh cpu /mnt
+RUN --mount=type=bind,source=.,target=/mnt bash /mnt/containers/install.sh cpu /mnt
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1
 RUN python -B /opt/selftest.py

@@ -1,4 +1,4 @@
-"""Build an image without a daemon: a Debian root by mmdebstrap, then install.sh inside it.
+"""Build an image without a daemon: a Debian root by mmdebstrap, and our scripts in it.
 
 ``daemonless.py ROLE`` leaves in the work folder ``ROLE.oci.tar`` (an OCI layout; its manifest's
 digest is the image's) and ``ROLE.sif`` (the same files for Apptainer, the same bytes every time).
@@ -195,26 +195,35 @@ def build(role: str, work: Path, wheels: Path, mirror: str, without_flash_attn: 
     work.mkdir(parents=True, exist_ok=True)
     debian = HERE / f"debian-{role}.lock"
     locks = [SOURCE / "envs" / f"{name}.lock" for name in LOCKS[role]]
-    scripts = [HERE / name for name in ("pins.env", "install.sh", "describe.py", "selftest.py")]
+    scripts = [HERE / name for name in ("pins.env", "install.sh", "describe.py", "nvcc.sh")]
+    scripts += sorted(HERE.glob("selftest*.py"))
+    # of pins.env, what a layer reads: another choice of kernels installs no package again
+    of_debian = [PINS[k] for k in ("DEBIAN_SUITE", "DEBIAN_RELEASE", "SNAPSHOT")]
+    of_packages = [PINS[k] for k in ("SOURCE_ONLY", "SOURCE_DATE_EPOCH")]
 
     def make_debian() -> None:
         debian_root(job.root, role, mirror)
         check_debian(job.root, role)
 
-    def step(name: str) -> Callable[[], None]:
+    def script(name: str) -> None:
         variables = {"WITHOUT_FLASH_ATTN": "1"} if without_flash_attn else {}
-        command = ["bash", "/mnt/source/containers/install.sh", name, role, "/mnt/source"]
-        return lambda: inside(job.root, wheels, *command, "/mnt/wheels", environment=variables)
+        command = ["bash", f"/mnt/source/containers/{name}", role, "/mnt/source", "/mnt/wheels"]
+        inside(job.root, wheels, *command, environment=variables)
 
     def make_packages() -> None:
         fetch_wheels(role, wheels)
-        step("packages")()
+        script("packages.sh")
 
     flash = [] if without_flash_attn or role == "cpu" else sorted(wheels.glob("flash_attn*"))
-    job.layer("debian", sha256_of(debian, HERE / "pins.env", more=mirror), make_debian)
-    job.layer("packages", sha256_of(*locks, *scripts[:2]), make_packages)
+    job.layer("debian", sha256_of(debian, more=" ".join([mirror, *of_debian])), make_debian)
+    script_key = sha256_of(*locks, HERE / "packages.sh", more=" ".join(of_packages))
+    job.layer("packages", script_key, make_packages)
     more = f"without={without_flash_attn}"
-    job.layer("image", sha256_of(*locks, debian, *scripts, *flash, more=more), step("image"))
+    job.layer(
+        "image",
+        sha256_of(*locks, debian, *scripts, *flash, more=more),
+        lambda: script("install.sh"),
+    )
     job.restore()
     checks = ["/opt/venv/bin/python", "-B", "/opt/selftest.py"]
     checks += ["--without-flash-attn"] if without_flash_attn else []

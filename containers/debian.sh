@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Inside a Debian root that has apt: install exactly the packages of debian-ROLE.lock.
-#   debian.sh ROLE SOURCE      ROLE: cpu, inference, train, build; SOURCE: the checkout, read-only
+#   debian.sh ROLE SOURCE      ROLE: cpu, gpu, build; SOURCE: the checkout, read-only
 # Packages come from Debian's snapshot archive at SNAPSHOT; the base image names that archive in a
 # comment of its own sources file. DEBIAN_MIRROR=ADDRESS takes an ordinary mirror instead.
 set -euo pipefail

@@ -1,8 +1,8 @@
 """Print what an image must hold, as JSON: /opt/vlprm-image.json, which the self-test compares with.
 
 Run inside the image with its Python: ``describe.py ROLE SOURCE LOCK [LOCK ...]
-[--flash-attn-wheel FILE --architectures 80;90]``. Versions come from the locks, never from what is
-installed.
+[--flash-attn-wheel FILE --architectures 80;90 --kernels bf16:32,96,128]``. Versions come from the
+locks, never from what is installed.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("locks", nargs="+")
     parser.add_argument("--flash-attn-wheel", type=Path)
     parser.add_argument("--architectures", default="")
+    parser.add_argument("--kernels", default="")
     given = parser.parse_args()
     envs, here = given.source / "envs", given.source / "containers"
     pins, debian = settings(here / "pins.env"), here / f"debian-{given.role}.lock"
@@ -56,6 +57,7 @@ def main() -> None:
         flash = {
             "version": packages["flash-attn"],
             "architectures": given.architectures.split(";"),
+            "kernels": given.kernels,
             "wheel_sha256": sha256(given.flash_attn_wheel),
         }
     lines = debian.read_text(encoding="utf-8").splitlines()

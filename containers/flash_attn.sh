@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compile flash-attn from its hashed source: the build stage of the inference and train images.
+# Compile flash-attn from its hashed source: the build stage of the gpu image.
 #   flash_attn.sh SOURCE OUT [WHEELS]
 #   SOURCE: the checkout, read-only; OUT: folder for the wheel; WHEELS: folder to install from instead
 #   of the package index
@@ -22,7 +22,7 @@ if [ ! -e "$state/fa-venv/.complete" ]; then
   rm -rf "$state/fa-venv" "$state/cuda-headers"
   /usr/bin/python3.11 -m venv "$state/fa-venv"
   pip() { "$state/fa-venv/bin/python" -m pip --quiet "$@"; }
-  only train.lock "$torch" > "$state/torch.lock"
+  only gpu.lock "$torch" > "$state/torch.lock"
   only flash-attn.lock 'nvidia-.*' > "$state/headers.lock"
   only flash-attn.lock 'ninja|packaging|psutil|setuptools|wheel' > "$state/tools.lock"
   pip install --no-deps --require-hashes "${from[@]}" -r "$state/torch.lock" -r "$state/tools.lock"
@@ -34,7 +34,7 @@ fi
 export PATH="$state/fa-venv/bin:/usr/bin:/bin" CUDA_HOME="$state/cuda" CC=/usr/bin/gcc CXX=/usr/bin/g++
 export FLASH_ATTENTION_FORCE_BUILD=TRUE FLASH_ATTN_CUDA_ARCHS MAX_JOBS NVCC_THREADS=1
 if [ ! -e "$state/flash-attn/setup.py" ]; then
-  only train.lock flash-attn > "$state/flash-attn.lock"
+  only gpu.lock flash-attn > "$state/flash-attn.lock"
   FLASH_ATTENTION_SKIP_CUDA_BUILD=TRUE python -m pip --quiet download --no-deps --require-hashes \
     --no-build-isolation --no-binary flash-attn "${from[@]}" -r "$state/flash-attn.lock" -d "$state/sdist"
   mkdir -p "$state/flash-attn"

@@ -23,6 +23,7 @@ _ENVIRONMENT = [
     "LC_ALL=C.UTF-8",
     "PYTHONNOUSERSITE=1",
 ]
+_GPU_ENVIRONMENT = ["CUDA_HOME=/usr/local/cuda"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +139,7 @@ def write_layout(work: Path, role: str, layers: list[Layer], epoch: int) -> str:
         "os": "linux",
         "created": created,
         "config": {
-            "Env": _ENVIRONMENT,
+            "Env": [*_ENVIRONMENT, *(_GPU_ENVIRONMENT if role == "gpu" else [])],
             "Labels": {"org.opencontainers.image.title": f"vlprm-{role}"},
         },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.diff_id}" for layer in layers]},

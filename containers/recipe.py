@@ -8,13 +8,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent
-LOCKS = {"cpu": ["cpu", "torch-cpu"], "inference": ["inference"], "train": ["train"]}
+LOCKS = {"cpu": ["cpu", "torch-cpu"], "gpu": ["gpu"]}
 ASKED = {
     "cpu": ["python3", "python3-venv", "libstdc++6"],
-    # triton and torch.compile call the C and C++ compilers when a model first runs
-    "inference": ["python3", "python3-venv", "python3-dev", "gcc", "g++", "libc6-dev"],
-    # the verbs libraries are for NCCL between nodes
-    "train": [
+    # triton and torch.compile call the C and C++ compilers when a model first runs; the verbs
+    # libraries are for NCCL between nodes
+    "gpu": [
         *("python3", "python3-venv", "python3-dev", "gcc", "g++", "libc6-dev"),
         *("libibverbs1", "ibverbs-providers"),
     ],

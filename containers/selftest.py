@@ -1,9 +1,11 @@
 """Self-test of an image, run inside it: prints versions, refuses what differs from its description.
 
-``python /opt/selftest.py [--lock NAME=SHA256 ...] [--without-flash-attn]``. Compared are: every
-Python package and every Debian package with /opt/vlprm-image.json, which was written from the
-locks; the locks' sha256 with those given, where a checkout gives them. The role's libraries are
-imported. Exit status 2 and one line a difference when anything differs. Standard library only.
+``python /opt/selftest.py [--lock NAME=SHA256 ...] [--without-flash-attn]
+[--gpu (--checkpoint FOLDER | --without-vllm)]``. Compared are: every Python package and every
+Debian package with /opt/vlprm-image.json, which was written from the locks; the locks' sha256 with
+those given, where a checkout gives them. The role's libraries are imported. ``--gpu`` asks for a
+card first (selftest_card.py) and ends with what only a card can show (selftest_gpu.py). Exit status
+2 and one line a difference when anything differs. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import selftest_card
+import selftest_gpu
+
 DESCRIPTION = Path("/opt/vlprm-image.json")
 IMPORTS = {
     "cpu": ["torch", "transformers", "polars", "pyarrow", "snakemake"],
-    "inference": ["torch", "transformers", "polars", "pyarrow", "vllm"],
-    "train": ["torch", "transformers", "polars", "pyarrow", "accelerate", "deepspeed"],
+    "gpu": ["torch", "transformers", "polars", "pyarrow", "accelerate", "deepspeed", "vllm"],
 }
 
 
@@ -72,7 +76,7 @@ def flash_attention(image: dict[str, object], without: bool) -> tuple[list[str],
         return [], []
     built = image["flash_attn"]
     if isinstance(built, dict):
-        print(f"flash-attn compiled for {' '.join(built['architectures'])}")
+        print(f"flash-attn compiled for {' '.join(built['architectures'])}: {built['kernels']}")
         return ["flash_attn", "flash_attn_2_cuda"], []
     said = "flash-attn: LEFT OUT of this image; models load with sdpa attention only"
     if without:
@@ -81,13 +85,51 @@ def flash_attention(image: dict[str, object], without: bool) -> tuple[list[str],
     return [], [f"{said} -> build it in, or pass --without-flash-attn"]
 
 
-def main() -> int:
+def nvcc_release() -> list[str]:
+    """DeepSpeed, imported beside a GPU, asks nvcc for its release: ask as it does."""
+    import torch
+    from deepspeed.ops.op_builder.builder import installed_cuda_version
+
+    try:
+        found = ".".join(map(str, installed_cuda_version()))
+    except Exception as error:  # MissingCUDAException, or what the program at CUDA_HOME did
+        return [f"nvcc for DeepSpeed: {type(error).__name__}: {error}"]
+    if found != torch.version.cuda:
+        return [f"nvcc for DeepSpeed: CUDA_HOME's says {found}, torch has {torch.version.cuda}"]
+    return []
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lock", action="append", default=[], metavar="NAME=SHA256")
     parser.add_argument("--without-flash-attn", action="store_true")
+    parser.add_argument("--gpu", action="store_true", help="and what a visible card must show")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="a Qwen2.5-VL checkpoint for vLLM: models/mini/small"
+    )
+    parser.add_argument("--without-vllm", action="store_true", help="no checkpoint is at hand")
     given = parser.parse_args()
+    if given.gpu and (given.checkpoint is None) != given.without_vllm:
+        parser.error("--gpu takes either --checkpoint FOLDER or --without-vllm")
+    if given.checkpoint and not (given.checkpoint / "config.json").is_file():
+        parser.error(f"{given.checkpoint} holds no config.json -> a checkpoint's folder")
+    return given
+
+
+def refused(problems: list[str]) -> int:
+    """One line a problem on standard error; the exit status."""
+    sys.stderr.write("".join(f"self-test: {problem}\n" for problem in problems))
+    return 2
+
+
+def main() -> int:
+    given = arguments()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     image = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+    if given.gpu:
+        unfit = selftest_card.problems(image["flash_attn"])
+        if unfit:
+            return refused(unfit)
     wanted, found = dict(image["packages"]), installed()
     print(f"role {image['role']}, Debian {image['debian']}, Python {platform.python_version()}")
     libraries, problems = flash_attention(image, given.without_flash_attn)
@@ -102,9 +144,12 @@ def main() -> int:
         if image["locks"].get(name) != sha256:
             problems.append(f"{name}: the image was made from another version of it")
     problems += imported([*IMPORTS[image["role"]], *libraries])
+    if image["role"] == "gpu":
+        problems += nvcc_release()
+    if given.gpu and not problems:
+        problems += selftest_gpu.run(image["flash_attn"], given.checkpoint)
     if problems:
-        sys.stderr.write("".join(f"self-test: {problem}\n" for problem in problems))
-        return 2
+        return refused(problems)
     print(f"self-test: {len(wanted)} Python and {len(image['debian_packages'])} Debian packages ok")
     return 0
 

@@ -3,10 +3,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from vlprm.config import slices
+from vlprm.config import placement, rehearsal, slices
+from vlprm.config.host_memory import HostMemory
 from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
+from vlprm.config.times import Times
 from vlprm.determinism import shell_exports
 from vlprm.errors import UserError
 from vlprm.preflight.driver import check_driver
@@ -17,6 +19,8 @@ from vlprm.stages import VERSIONS
 try:
     CFG = load_config(config, ", ".join(map(str, workflow.configfiles)) or "config.yaml")
     PLAN = Plan(CFG)
+    MEMORY = HostMemory(PLAN)
+    TIMES = Times.of(PLAN, Path.cwd())
     SETTINGS = shell_exports()
     check_driver(workflow, PLAN)
 except UserError as error:
@@ -28,12 +32,14 @@ IMAGES = load_images(Path(workflow.basedir, "containers/images.yaml"))
 # what a job that runs a model asks for; profiles may set other values for a rule
 ON_GPU = any(model.gpus for model in CFG.models.values())
 ENGINE_MB = 64000 if ON_GPU else 4000
-ENGINE_MINUTES = 1440 if ON_GPU else 120
 
 # The package comes from the checkout, on the driver and in a container alike; the settings that
 # keep bytes the same come from one place; and no job looks for a network: what comes from the
 # Hub is fetched by rules that lift this for one command.
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}")
+shell.prefix(
+    f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}"
+    f"{rehearsal.shell_export(CFG)}"
+)
 
 # Fetching happens where Snakemake runs (a login node), in its own environment: there are the
 # network, the user's token and apptainer itself.
@@ -57,6 +63,16 @@ wildcard_constraints:
     benchmark=r"[A-Za-z0-9._-]+",
     model=r"[A-Za-z0-9._-]+",
     shard=r"\d{3}",
+
+
+def minutes(rule):
+    """Walltime of a job from its counts; a resource, so another speed reruns nothing."""
+    return lambda wildcards: TIMES.minutes(rule, wildcards)
+
+
+def megabytes(rule):
+    """Memory of a job that runs no model, from its counts; a resource, as its walltime."""
+    return lambda wildcards: MEMORY.megabytes(rule, wildcards)
 
 
 def image_of(role):
@@ -92,8 +108,20 @@ def prm_weights(wildcards):
     return PLAN.prm(wildcards.prm)
 
 
-def prm_gpus(wildcards):
-    return CFG.models[CFG.prms[wildcards.prm].base].gpus
+def placed(where):
+    """Resources of a rule whose models stand at ``where(wildcards)``: the cards that its job books
+    and the argument that places its engines on them. Resources, not params: they rerun nothing."""
+    return dict(
+        gpu=lambda wildcards: placement.cards(where(wildcards)),
+        placement=lambda wildcards: placement.write(where(wildcards)),
+    )
+
+
+PLACED_POLICY = placed(lambda wc: placement.of_policy(CFG, wc.policy))
+PLACED_PRM = placed(lambda wc: placement.of_prm(CFG, wc.prm))
+PLACED_JUDGE = placed(lambda wc: placement.of_judge(CFG))
+PLACED_SEARCH = placed(lambda wc: placement.of_search(CFG, wc.policy, wc.prm))
+PLACED_TRAINING = placed(lambda wc: placement.of_training(CFG, wc.prm))
 
 
 def by_policy(kind):

@@ -7,7 +7,7 @@ rule fetch_data:
         image_unless_deployed("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("fetch_data"),
     params:
         config=lambda wc: PLAN.data[wc.dataset].hub.model_dump_json(),
         version=VERSIONS["fetch"],
@@ -25,7 +25,7 @@ rule absent:
         image_of("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("absent"),
     params:
         config=lambda wc: PLAN.data[wc.dataset].model_dump_json(),
         version=VERSIONS["prepare"],
@@ -45,8 +45,8 @@ rule prepare:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("prepare"),
+        runtime=minutes("prepare"),
     params:
         config=lambda wc: PLAN.prepare(wc.dataset, wc.shard).model_dump_json(),
         version=VERSIONS["prepare"],

@@ -9,8 +9,8 @@ rule grade:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("grade"),
+        runtime=minutes("grade"),
     params:
         config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
         version=VERSIONS["grade"],
@@ -30,18 +30,18 @@ rule score:
     log:
         f"{LOGS}/score/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
+        **PLACED_PRM,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
-        gpu=prm_gpus,
+        runtime=minutes("score"),
     params:
         config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
         version=VERSIONS["score"],
     shell:
         "python -m vlprm.cli score --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"
 
 
 rule rank:
@@ -55,18 +55,18 @@ rule rank:
     log:
         f"{LOGS}/rank/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
+        **PLACED_JUDGE,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
-        gpu=lambda wc: CFG.models[CFG.evaluation.llm_judge].gpus,
+        runtime=minutes("rank"),
     params:
         config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
         version=VERSIONS["rank"],
     shell:
         "python -m vlprm.cli rank --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"
 
 
 rule search:
@@ -81,18 +81,19 @@ rule search:
     log:
         f"{LOGS}/search/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
+        **PLACED_SEARCH,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
-        gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus + prm_gpus(wc),
+        runtime=minutes("search"),
     params:
         config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
         version=VERSIONS["search"],
     shell:
         "python -m vlprm.cli search --samples {input.samples} --images {input.images}"
         " --policy {input.policy} --prm {input.prm} --rollouts {output.rollouts}"
-        " --scores {output.scores} --config {params.config:q} > {log} 2>&1"
+        " --scores {output.scores} --config {params.config:q}"
+        " --placement {resources.placement} > {log} 2>&1"
 
 
 use rule grade as grade_guided with:
@@ -124,8 +125,8 @@ rule select:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("select"),
+        runtime=minutes("select"),
     params:
         config=slices.SelectSlice(
             seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking

@@ -9,18 +9,18 @@ rule estimate:
     log:
         f"{LOGS}/estimate/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
+        **PLACED_POLICY,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
-        gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
+        runtime=minutes("estimate"),
     params:
         config=lambda wc: slices.estimate(CFG, wc.policy).model_dump_json(),
         version=VERSIONS["estimate"],
     shell:
         "python -m vlprm.cli estimate --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --weights {input.weights} --estimates {output.estimates}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"
 
 
 rule judge:
@@ -35,8 +35,8 @@ rule judge:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("judge"),
+        runtime=minutes("judge"),
     params:
         config=slices.JudgeSlice(judge=CFG.labels.judge).model_dump_json(),
         version=VERSIONS["judge"],
@@ -59,8 +59,8 @@ rule label:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("label"),
+        runtime=minutes("label"),
     params:
         config=slices.LabelSlice(
             rule=CFG.labels.rule, min_graded=CFG.labels.estimates.min_graded
@@ -85,8 +85,8 @@ rule examples:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("examples"),
+        runtime=minutes("examples"),
     params:
         config=slices.examples(CFG).model_dump_json(),
         version=VERSIONS["examples"],

@@ -7,7 +7,7 @@ rule fetch_model:
         image_unless_deployed("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("fetch_model"),
     params:
         config=lambda wc: CFG.models[wc.model].hub.model_dump_json(),
         version=VERSIONS["fetch"],
@@ -25,7 +25,7 @@ rule fetch_image:
         image_unless_deployed("cpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("fetch_image"),
     params:
         config=lambda wc: IMAGES[wc.role].model_dump_json(),
         folder=str(IMAGE_FOLDER),
@@ -41,10 +41,10 @@ rule base:
     log:
         f"{LOGS}/base/{{model}}.log",
     container:
-        image_of("train")
+        image_of("gpu")
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=minutes("base"),
     params:
         config=lambda wc: slices.BaseSlice(base_model=CFG.base_models[wc.model]).model_dump_json(),
         version=VERSIONS["base"],

@@ -22,8 +22,8 @@ rule published:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("published"),
+        runtime=minutes("published"),
     params:
         config=lambda wc: slices.PublishedSlice(
             dataset=wc.dataset, kind=PLAN.data[wc.dataset].kind, n=PLAN.data[wc.dataset].n

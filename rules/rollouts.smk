@@ -8,15 +8,15 @@ rule rollout:
     log:
         f"{LOGS}/rollout/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("inference")
+        image_of("gpu")
     resources:
+        **PLACED_POLICY,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
-        gpu=lambda wc: CFG.models[CFG.policies[wc.policy].model].gpus,
+        runtime=minutes("rollout"),
     params:
         config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),
         version=VERSIONS["rollout"],
     shell:
         "python -m vlprm.cli rollout --samples {input.samples} --images {input.images}"
         " --weights {input.weights} --rollouts {output.rollouts}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"

@@ -14,8 +14,8 @@ rule metrics:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("metrics"),
+        runtime=minutes("metrics"),
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
         version=VERSIONS["metrics"],
@@ -45,8 +45,8 @@ rule step_metrics:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("step_metrics"),
+        runtime=minutes("step_metrics"),
     params:
         config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
         version=VERSIONS["step_metrics"],
@@ -77,8 +77,8 @@ rule tables:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("tables"),
+        runtime=minutes("tables"),
     params:
         config=TABLES,
         version=VERSIONS["tables"],
@@ -117,8 +117,8 @@ rule figures:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("figures"),
+        runtime=minutes("figures"),
     params:
         config=TABLES,
         version=VERSIONS["figures"],

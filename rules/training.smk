@@ -13,12 +13,12 @@ rule train:
     log:
         f"{LOGS}/train/{{prm}}.log",
     container:
-        image_of("train")
+        image_of("gpu")
     resources:
+        **PLACED_TRAINING,
         mem_mb=ENGINE_MB,
-        runtime=ENGINE_MINUTES,
+        runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
-        gpu=lambda wc: CFG.models[CFG.prms[wc.prm].base].gpus * 8,
         nodes=1,
         # neither changes a byte of the result: resources, so that a change reruns nothing
         workers=lambda wc: recipe(wc).workers,
@@ -31,4 +31,4 @@ rule train:
         'python -m vlprm.cli train --examples {input.examples} --images "{input.images}"'
         " --base {input.base} --weights {output.weights}"
         " --workers {resources.workers} --save-minutes {resources.save_minutes}"
-        " --config {params.config:q} > {log} 2>&1"
+        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"

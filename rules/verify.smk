@@ -11,8 +11,8 @@ rule manifest:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("manifest"),
+        runtime=minutes("manifest"),
     params:
         config=lambda wc, output: str(Path(output.manifest).parent),
         version=VERSIONS["manifest"],
@@ -30,8 +30,8 @@ rule verify:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("verify"),
+        runtime=minutes("verify"),
     params:
         config=f"{workflow.basedir}/configs/expected/{CFG.run}",
         version=VERSIONS["verify"],
@@ -50,8 +50,8 @@ rule crate:
     container:
         image_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=megabytes("crate"),
+        runtime=minutes("crate"),
     params:
         config=lambda wc, output: str(Path(output.crate).parent),
         version=VERSIONS["crate"],

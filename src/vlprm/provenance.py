@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from vlprm.records import Record, Sha256
 
 
@@ -74,6 +76,20 @@ class Timing(Record):
     code: Sha256
     """Digest of the package's files that the stage's module reaches."""
     platform: Platform
+    engines: dict[str, str] = Field(default_factory=dict)
+    """What the stage's engines computed with, e.g. ``attention: flash_attention_2 2.8.0.post2``."""
+    startup_seconds: float | None = None
+    """From the start of the process until the work began (engine loaded, first optimizer step),
+    and from the work's end until the last byte: what more questions do not lengthen."""
+    work_seconds: float | None = None
+    """The rest. Of a rehearsal: what the same work takes where batches are full."""
+    peak_host_gb: float | None = None
+    """Most memory (GB, 1e9 bytes) of the stage's processes together, every 2 s."""
+    peak_card_gb: float | None = None
+    """Most memory of one card in use, every 0.5 s, other programs' share included; None on a
+    CPU."""
+    notes: dict[str, float] = Field(default_factory=dict)
+    """What a rehearsal needs to know beside it (``io.meter.note``)."""
 
 
 class StageRun(Record):

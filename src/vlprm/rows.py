@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +21,10 @@ T = TypeVar("T")
 _CELL_LIMIT = 2**31 - 1
 """Characters of a TSV cell: images come as base64, and csv's own limit is 128 KiB."""
 _BATCH = 32
+_CHUNK = 1 << 20
+"""Characters of a JSON list read at once."""
+_DECODER = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\n\r]*")
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -50,22 +55,12 @@ def read_objects(path: Path) -> Iterator[dict[str, Any]]:
         yield from (row for _, row in read_jsonl(path))
         return
     with _open(path) as file:
-        try:
-            found = json.load(file)
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f"malformed JSON ({error.msg}, column {error.colno})",
-                where=f"{path}:{error.lineno}",
-                cure="write one JSON list of objects",
-            ) from error
-    if not isinstance(found, list):
-        raise UserError("not a JSON list", where=str(path), cure="write one JSON list of objects")
-    for number, row in enumerate(found):
-        if not isinstance(row, dict):
-            raise UserError(
-                f"item {number} is not an object", where=str(path), cure="write objects only"
-            )
-        yield row
+        for number, row in enumerate(_items(file, path)):
+            if not isinstance(row, dict):
+                raise UserError(
+                    f"item {number} is not an object", where=str(path), cure="write objects only"
+                )
+            yield row
 
 
 def read_tsv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -158,6 +153,88 @@ def field(row: Mapping[str, Any], name: str, kind: type[T], where: str) -> T:
 def empty(path: Path) -> UserError:
     """The error of a data set without rows."""
     return UserError("no rows", where=str(path), cure="fetch the data set again")
+
+
+class _Text:
+    """The text of a file from a moving place on: what was read is dropped."""
+
+    def __init__(self, file: TextIO, path: Path) -> None:
+        self._file, self._path = file, path
+        self._text, self._at = "", 0
+        self._line, self._column = 1, 0
+
+    def next(self) -> str:
+        """The next character that is not blank, without taking it; "" at the end."""
+        while True:
+            self._at = _BLANK.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more(_CHUNK):
+                return ""
+
+    def skip(self) -> None:
+        """Take one character."""
+        self._at += 1
+
+    def value(self) -> Any:
+        """The JSON value that begins here."""
+        size = _CHUNK
+        while True:
+            error = None
+            try:
+                found, end = _DECODER.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as stopped:
+                error, end = stopped, len(self._text)
+            if end == len(self._text) and self._more(size):  # it may go on
+                size *= 2
+            elif error is not None:
+                raise self.malformed(error.msg, error.pos) from error
+            else:
+                self._at = end
+                return found
+
+    def malformed(self, said: str, at: int | None = None) -> UserError:
+        """The error that names line and column."""
+        before = self._text[: self._at if at is None else at]
+        breaks = before.count("\n")
+        column = len(before) - before.rfind("\n") - 1 + (0 if breaks else self._column)
+        return UserError(
+            f"malformed JSON ({said}, column {column + 1})",
+            where=f"{self._path}:{self._line + breaks}",
+            cure="write one JSON list of objects",
+        )
+
+    def _more(self, size: int) -> bool:
+        new = self._file.read(size)
+        if new:
+            gone = self._text[: self._at]
+            last = gone.rfind("\n")
+            self._line += gone.count("\n")
+            self._column = len(gone) - last - 1 + (self._column if last < 0 else 0)
+            self._text, self._at = self._text[self._at :] + new, 0
+        return bool(new)
+
+
+def _items(file: TextIO, path: Path) -> Iterator[Any]:
+    """The items of a JSON list one after another: the whole of it may not fit in memory."""
+    text = _Text(file, path)
+    if text.next() != "[":
+        text.value()
+        raise UserError("not a JSON list", where=str(path), cure="write one JSON list of objects")
+    text.skip()
+    more = text.next() != "]"
+    while more:
+        text.next()
+        yield text.value()
+        mark = text.next()
+        if mark not in (",", "]"):
+            raise text.malformed("Expecting ',' delimiter")
+        more = mark == ","
+        if more:
+            text.skip()
+    text.skip()
+    if text.next():
+        raise text.malformed("Extra data")
 
 
 def _object(line: str, where: str) -> dict[str, Any]:

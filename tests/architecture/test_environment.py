@@ -14,15 +14,13 @@ LOCKS = {
     "cpu.in": "cpu.lock",
     "cluster.in": "cluster.lock",
     "test.in": "test.lock",
-    "inference.in": "inference.lock",
-    "train.in": "train.lock",
+    "gpu.in": "gpu.lock",
     "flash-attn.in": "flash-attn.lock",
 }
-# where a GPU image pins something else than cpu.in, and why
+# where the GPU image pins something else than cpu.in, and why
 DIFFERENT = {
-    ("inference.in", "numpy"): "2.2.6",  # vLLM 0.10.1.1 -> numba 0.61.2 -> numpy < 2.3
-    ("inference.in", "openai"): "1.107.3",  # vLLM imports its types; the judge runs in cpu
-    ("train.in", "openai"): "1.107.3",  # as in the inference image; the judge runs in cpu
+    "numpy": "2.2.6",  # vLLM 0.10.1.1 -> numba 0.61.2 -> numpy < 2.3
+    "openai": "1.107.3",  # vLLM imports its types; the judge runs in cpu
 }
 DRIVER_ONLY = {"snakemake", "pygments"}  # Snakemake runs beside the images, never inside
 # written in two parts, so that this file does not hold what it forbids
@@ -65,28 +63,24 @@ def test_torch_is_installed_beside_the_lock_and_nothing_more_comes_with_it() -> 
 
 def test_paper_pins() -> None:
     """What upstream's README says matters for its figures."""
-    inference, train, cpu = pins("inference.in"), pins("train.in"), pins("cpu.in")
-    assert inference["vllm"] == "0.10.1.1"
-    for environment in (inference, train):
-        assert environment["transformers"] == cpu["transformers"] == "4.55.2"
-        assert environment["flash-attn"] == "2.8.0.post2"
-        assert environment["torch"] == "2.7.1"
-    assert "deepspeed" in train
+    gpu, cpu = pins("gpu.in"), pins("cpu.in")
+    assert gpu["vllm"] == "0.10.1.1"
+    assert gpu["transformers"] == cpu["transformers"] == "4.55.2"
+    assert gpu["flash-attn"] == "2.8.0.post2"
+    assert gpu["torch"] == "2.7.1"
+    assert "deepspeed" in gpu
 
 
-@pytest.mark.parametrize("name", ["inference.in", "train.in"])
-def test_gpu_images_hold_what_the_package_needs_at_the_same_versions(name: str) -> None:
-    cpu, image = pins("cpu.in"), pins(name)
+def test_the_gpu_image_holds_what_the_package_needs_at_the_same_versions() -> None:
+    cpu, image = pins("cpu.in"), pins("gpu.in")
     needed = {k: v for k, v in cpu.items() if k not in DRIVER_ONLY and "snakemake" not in k}
-    assert not needed.keys() - image.keys(), f"envs/{name} lacks {needed.keys() - image.keys()}"
+    assert not needed.keys() - image.keys(), f"envs/gpu.in lacks {needed.keys() - image.keys()}"
     differing = {k: image[k] for k, v in needed.items() if image[k] != v}
-    stated = {k: v for (file, k), v in DIFFERENT.items() if file == name}
-    assert differing == stated, f"envs/{name} against envs/cpu.in"
+    assert differing == DIFFERENT, "envs/gpu.in against envs/cpu.in"
 
 
-@pytest.mark.parametrize("name", ["inference", "train"])
-def test_gpu_locks_hold_the_papers_versions(name: str) -> None:
-    locked = pins(f"{name}.lock")
+def test_the_gpu_lock_holds_the_papers_versions() -> None:
+    locked = pins("gpu.lock")
     assert locked["torch"] == "2.7.1"
     assert locked["transformers"] == "4.55.2"
     assert locked["flash-attn"] == "2.8.0.post2"
@@ -102,7 +96,7 @@ def test_the_cpu_images_torch_is_the_one_of_the_environment() -> None:
 
 def test_readme_names_the_pins_that_are_in_force() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    pinned = pins("cpu.lock") | pins("torch-cpu.txt") | {"vllm": pins("inference.in")["vllm"]}
+    pinned = pins("cpu.lock") | pins("torch-cpu.txt") | {"vllm": pins("gpu.in")["vllm"]}
     for project in ("torch", "transformers", "snakemake"):
         assert f"{project} {pinned[project]}" in readme
     for name, version in re.findall(r"`([A-Za-z][\w.-]*)==([\w.]+)`", readme):

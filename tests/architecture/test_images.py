@@ -14,13 +14,12 @@ import yaml
 from tests.architecture.tree import ROOT, pins
 
 HERE = ROOT / "containers"
-ROLES = ["cpu", "inference", "train"]
+ROLES = ["cpu", "gpu"]
 PINS = (HERE / "pins.env").read_text(encoding="utf-8")
 BASE = re.search(r"(?m)^BASE_IMAGE=(\S+)$", PINS)[1]  # type: ignore[index]
 LOCKS = {
     "cpu": {"envs/cpu.lock", "envs/torch-cpu.lock", "containers/debian-cpu.lock"},
-    "inference": {"envs/inference.lock", "containers/debian-inference.lock"},
-    "train": {"envs/train.lock", "containers/debian-train.lock"},
+    "gpu": {"envs/gpu.lock", "containers/debian-gpu.lock"},
 }
 
 
@@ -63,13 +62,31 @@ def test_recipes_start_from_the_base_digest_and_run_the_shared_scripts(
 ) -> None:
     text = (HERE / f"{role}.{kind}").read_text(encoding="utf-8")
     assert set(re.findall(r"debian:\S+", text)) == {BASE}
-    for step in (f"debian.sh {role}", f"install.sh packages {role}", f"install.sh image {role}"):
+    for step in (f"debian.sh {role}", f"packages.sh {role}", f"install.sh {role}"):
         assert step in text
     assert "/opt/selftest.py" in text
     assert ("flash_attn.sh" in text) == (role != "cpu")
     assert not re.search(r"(?m)^\s*(RUN|pip|apt-get) .*(pip install|apt-get install)", text)
     for archs in re.findall(r"(?:CUDA_ARCHS=|architectures=)\"?([\d;]+)", text):
         assert f":-{archs}}}" in PINS, "architectures differ from pins.env"
+    for kernels in re.findall(r"(?:KERNELS=|kernels=)\"?([\w:,]+)", text):
+        assert f":-{kernels}}}" in PINS, "kernels differ from pins.env"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_way_in_sets_the_same_environment(role: str) -> None:
+    """Docker's ENV, Apptainer's definition, and the OCI and SIF images of the daemonless build."""
+    python, variables = "PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin", " LC_ALL=C.UTF-8"
+    variables += " PYTHONNOUSERSITE=1" + (" CUDA_HOME=/usr/local/cuda" if role == "gpu" else "")
+    dockerfile, definition, install, oci = (
+        (HERE / name).read_text(encoding="utf-8").replace('"', "")
+        for name in (f"{role}.Dockerfile", f"{role}.def", "install.sh", "oci.py")
+    )
+    assert f"\nENV {python}{variables}\n" in dockerfile
+    assert f"    export {python}{variables}\n" in definition
+    assert f"variables='{python} LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1'" in install
+    assert ("$variables CUDA_HOME=/usr/local/cuda" in install) == ("CUDA_HOME=/usr/local" in oci)
+    assert all(setting in oci for setting in (python, *variables.split()))
 
 
 def test_base_image_is_pinned_by_digest_and_date() -> None:
@@ -95,13 +112,13 @@ def test_readme_names_the_digests_base_and_pins() -> None:
     for role, row in table().items():
         digest = str(row["reference"]).rpartition("@")[2]
         assert digest in readme, f"containers/README.md lacks the {role} image's digest"
-    inference, train = pins("inference.lock"), pins("train.lock")
+    gpu = pins("gpu.lock")
     for name, version in (
-        ("vLLM", inference["vllm"]),
-        ("DeepSpeed", train["deepspeed"]),
-        ("flash-attn", train["flash-attn"]),
-        ("transformers", train["transformers"]),
-        ("torch", train["torch"]),
+        ("vLLM", gpu["vllm"]),
+        ("DeepSpeed", gpu["deepspeed"]),
+        ("flash-attn", gpu["flash-attn"]),
+        ("transformers", gpu["transformers"]),
+        ("torch", gpu["torch"]),
         ("torch", pins("torch-cpu.txt")["torch"]),
     ):
         assert f"{name} {version}" in readme
@@ -119,6 +136,6 @@ def test_build_says_what_it_can_do(tmp_path: Path) -> None:
         done = subprocess.run([str(build), *arguments], capture_output=True, text=True)
         assert done.returncode == 2
         assert "containers/build daemonless ROLE" in done.stderr
-    done = subprocess.run([str(build), "docker", "gpu"], capture_output=True, text=True)
+    done = subprocess.run([str(build), "docker", "train"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "no image 'gpu'" in done.stderr
+    assert "no image 'train'" in done.stderr

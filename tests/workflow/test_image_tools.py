@@ -37,7 +37,8 @@ def load(name: str) -> ModuleType:
     return module
 
 
-oci, selftest = load("oci"), load("selftest")
+oci, card, gpu = load("oci"), load("selftest_card"), load("selftest_gpu")
+selftest = load("selftest")
 recipe, images, daemonless = load("recipe"), load("images"), load("daemonless")
 needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="zstd is not installed")
 
@@ -98,11 +99,11 @@ def test_a_layer_holds_only_what_is_new_and_removes_nothing(tmp_path: Path) -> N
 
 def described(tmp_path: Path, **changes: Any) -> Path:
     found = {
-        "role": "train",
+        "role": "gpu",
         "python": selftest.platform.python_version(),
         "debian": "12.15",
         "flash_attn": None,
-        "locks": {"envs/train.lock": "abc"},
+        "locks": {"envs/gpu.lock": "abc"},
         "packages": selftest.installed(),
         "debian_packages": {},
     } | changes
@@ -114,7 +115,7 @@ def described(tmp_path: Path, **changes: Any) -> Path:
 CASES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "python": ({"python": "3.11.99"}, ["--without-flash-attn"], "described is 3.11.99"),
     "flash-attn": ({}, [], "LEFT OUT of this image"),
-    "lock": ({}, ["--without-flash-attn", "--lock=envs/train.lock=abd"], "another version of it"),
+    "lock": ({}, ["--without-flash-attn", "--lock=envs/gpu.lock=abd"], "another version of it"),
     "debian": (
         {"debian_packages": {"libc6": "0"}}, ["--without-flash-attn"],
         "debian package libc6: 1, locked is 0",
@@ -124,7 +125,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str], str]] = {
 
 def run_selftest(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -> int:
     monkeypatch.setattr(selftest, "DESCRIPTION", file)
-    monkeypatch.setattr(selftest, "IMPORTS", {"train": ["json"]})
+    monkeypatch.setattr(selftest, "IMPORTS", {"gpu": ["json"]})
+    monkeypatch.setattr(selftest, "nvcc_release", list)
     monkeypatch.setattr(selftest, "debian_packages", lambda: {"libc6": "1"})
     monkeypatch.setattr(sys, "argv", ["selftest.py", *arguments])
     return int(selftest.main())
@@ -133,7 +135,7 @@ def run_selftest(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -
 def test_selftest_passes_what_is_as_described(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lock = "--lock=envs/train.lock=abc"
+    lock = "--lock=envs/gpu.lock=abc"
     assert run_selftest(monkeypatch, described(tmp_path), "--without-flash-attn", lock) == 0
     assert "WARNING flash-attn: LEFT OUT" in capsys.readouterr().out
 

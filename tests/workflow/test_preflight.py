@@ -121,7 +121,7 @@ def test_image_with_another_digest(tmp_path: Path, bin_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     ("config", "roles"),
-    [(nano, {"cpu"}), (on_gpus, {"cpu", "inference", "train"})],
+    [(nano, {"cpu"}), (on_gpus, {"cpu", "gpu"})],
     ids=["no model wants a GPU", "models want GPUs"],
 )
 def test_fetch_provides_the_images_of_the_run(

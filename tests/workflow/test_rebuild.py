@@ -74,3 +74,23 @@ def test_readme_comments_and_profile_resources(done: Workdir) -> None:
     printed = done.run(config, "--dry-run", "--default-resources", "mem_mb=4321").stdout
     assert "Nothing to be done" in printed
     assert (ROOT / "README.md").exists()
+
+
+def test_other_cards_and_shares(done: Workdir) -> None:
+    config: dict[str, Any] = nano()
+    config["cards"] = {"memory_gb": 24}
+    config["evaluation"]["guided"]["placement"] = {"share": True, "policy_memory": 0.4}
+    assert done.planned(config) == {}
+    for model in config["models"].values():
+        model["gpus"] = 1
+    assert done.planned(config) == {}, "without containers, which GPU jobs would change"
+
+
+def test_a_scorer_is_no_matter_of_rollouts(done: Workdir) -> None:
+    config = nano()
+    config["models"]["large"]["engines"]["policy"] = "vllm"
+    jobs = done.planned(config)
+    assert "score" in jobs, "of the changed policy's rollouts"
+    for rule in ("rollout", "search"):
+        assert all("/large/" in path for path in jobs[rule]), jobs[rule]
+    assert not {"train", "estimate"} & set(jobs)

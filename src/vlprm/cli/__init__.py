@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import data, evaluation, labels, preflight, provenance, reports, status
+from vlprm.cli import data, evaluation, labels, preflight, provenance, rehearsal, reports, status
 from vlprm.cli.arguments import app
 from vlprm.determinism import settle_environment
 from vlprm.errors import UserError
@@ -21,6 +21,7 @@ __all__ = [
     "main",
     "preflight",
     "provenance",
+    "rehearsal",
     "reports",
     "status",
 ]

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import ValidationError
 
+from vlprm.config import placement
 from vlprm.config.block import Block
 from vlprm.errors import UserError
 
@@ -21,6 +22,12 @@ B = TypeVar("B", bound=Block)
 
 ConfigArg = Annotated[
     str, typer.Option("--config", help="the stage's slice of the configuration (JSON)")
+]
+PlacementArg = Annotated[
+    str,
+    typer.Option(
+        "--placement", help="cards of each role: policy:0@0.55+scorer:0@0.35", show_default=False
+    ),
 ]
 In = Annotated[Path, typer.Option(help="input file", show_default=False)]
 Out = Annotated[Path, typer.Option(help="output file, written atomically", show_default=False)]
@@ -40,6 +47,21 @@ def parse(kind: type[B], text: str) -> B:
         raise UserError(
             f"{key}: {first['msg']}", where="--config", cure=f"pass a {kind.__name__} as JSON"
         ) from error
+
+
+def placed(config: B, text: str, **roles: str) -> B:
+    """A slice with its engines on the cards of ``--placement``; field of the slice -> role.
+
+    Raises UserError when the text is no placement or leaves out a role.
+    """
+    found = placement.read(text)
+    for role in roles.values():
+        if role not in found:
+            raise UserError(
+                f"{text!r} places no {role}", where="--placement", cure=f"add {role}:cpu@0.9"
+            )
+    engines = {field: getattr(config, field).on(found[role]) for field, role in roles.items()}
+    return config.model_copy(update=engines)
 
 
 def paths(text: str) -> list[Path]:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from vlprm.cli.arguments import ConfigArg, In, Many, Out, app, parse, paths
+from vlprm.cli.arguments import (
+    ConfigArg,
+    In,
+    Many,
+    Out,
+    PlacementArg,
+    app,
+    parse,
+    paths,
+    placed,
+)
 from vlprm.config import slices
 
 
@@ -16,22 +26,36 @@ def grade(samples: In, rollouts: In, grades: Out, config: ConfigArg) -> None:
 
 @app.command()
 def score(
-    samples: In, images: In, rollouts: In, weights: In, scores: Out, config: ConfigArg
+    samples: In,
+    images: In,
+    rollouts: In,
+    weights: In,
+    scores: Out,
+    config: ConfigArg,
+    placement: PlacementArg,
 ) -> None:
     """Score every step of every candidate with a PRM."""
     from vlprm.stages import score as stage
 
-    stage.run(parse(slices.ScoreSlice, config), samples, images, rollouts, weights, scores)
+    chosen = placed(parse(slices.ScoreSlice, config), placement, engine="scorer")
+    stage.run(chosen, samples, images, rollouts, weights, scores)
 
 
 @app.command()
 def rank(
-    samples: In, images: In, rollouts: In, weights: In, scores: Out, config: ConfigArg
+    samples: In,
+    images: In,
+    rollouts: In,
+    weights: In,
+    scores: Out,
+    config: ConfigArg,
+    placement: PlacementArg,
 ) -> None:
     """Ask a plain VLM which whole solutions are right."""
     from vlprm.stages import rank as stage
 
-    stage.run(parse(slices.RankSlice, config), samples, images, rollouts, weights, scores)
+    chosen = placed(parse(slices.RankSlice, config), placement, engine="scorer")
+    stage.run(chosen, samples, images, rollouts, weights, scores)
 
 
 @app.command()
@@ -43,11 +67,15 @@ def search(
     rollouts: Out,
     scores: Out,
     config: ConfigArg,
+    placement: PlacementArg,
 ) -> None:
     """Step-guided search of a policy by a PRM."""
     from vlprm.stages import search as stage
 
-    stage.run(parse(slices.SearchSlice, config), samples, images, policy, prm, rollouts, scores)
+    chosen = placed(
+        parse(slices.SearchSlice, config), placement, policy_engine="policy", prm_engine="scorer"
+    )
+    stage.run(chosen, samples, images, policy, prm, rollouts, scores)
 
 
 @app.command()

@@ -6,26 +6,51 @@ from typing import Annotated
 
 from typer import Option
 
-from vlprm.cli.arguments import ConfigArg, In, Many, Out, app, parse, paths
+from vlprm.cli.arguments import (
+    ConfigArg,
+    In,
+    Many,
+    Out,
+    PlacementArg,
+    app,
+    parse,
+    paths,
+    placed,
+)
 from vlprm.config import slices
 
 
 @app.command()
-def rollout(samples: In, images: In, weights: In, rollouts: Out, config: ConfigArg) -> None:
+def rollout(
+    samples: In,
+    images: In,
+    weights: In,
+    rollouts: Out,
+    config: ConfigArg,
+    placement: PlacementArg,
+) -> None:
     """Draw solutions from a policy."""
     from vlprm.stages import rollout as stage
 
-    stage.run(parse(slices.RolloutSlice, config), samples, images, weights, rollouts)
+    chosen = placed(parse(slices.RolloutSlice, config), placement, engine="policy")
+    stage.run(chosen, samples, images, weights, rollouts)
 
 
 @app.command()
 def estimate(
-    samples: In, images: In, rollouts: In, weights: In, estimates: Out, config: ConfigArg
+    samples: In,
+    images: In,
+    rollouts: In,
+    weights: In,
+    estimates: Out,
+    config: ConfigArg,
+    placement: PlacementArg,
 ) -> None:
     """Monte-Carlo value of every step."""
     from vlprm.stages import estimate as stage
 
-    stage.run(parse(slices.EstimateSlice, config), samples, images, rollouts, weights, estimates)
+    chosen = placed(parse(slices.EstimateSlice, config), placement, engine="policy")
+    stage.run(chosen, samples, images, rollouts, weights, estimates)
 
 
 @app.command()
@@ -70,11 +95,12 @@ def train(
     base: In,
     weights: Out,
     config: ConfigArg,
+    placement: PlacementArg,
     workers: Annotated[int, Option(min=0, help="processes a GPU that prepare batches")] = 0,
     save_minutes: Annotated[float, Option(min=0, help="how often the state is saved")] = 30,
 ) -> None:
     """Train a PRM; a run that was killed goes on from its last state."""
     from vlprm.stages import train as stage
 
-    chosen = parse(slices.TrainSlice, config)
+    chosen = placed(parse(slices.TrainSlice, config), placement, base="training")
     stage.run(chosen, examples, paths(images), base, weights, workers, save_minutes)

@@ -34,7 +34,7 @@ def doctor(
     from vlprm.preflight.machine import from_profile
 
     settings = _settings(profile)
-    machine = from_profile(settings, _checkout(), target_dir.resolve())
+    machine = from_profile(settings, checkout(), target_dir.resolve())
     file = _configfile(configfile, settings)
     try:
         plan = _plan(file, target_dir)
@@ -63,7 +63,7 @@ def fetch_plan(
 
     settings = _settings(profile)
     plan = _plan(_configfile(configfile, settings), target_dir)
-    found = downloads(plan, from_profile(settings, _checkout(), target_dir.resolve()))
+    found = downloads(plan, from_profile(settings, checkout(), target_dir.resolve()))
     if online:
         os.environ["HF_HUB_OFFLINE"] = "0"  # before the Hub's client is imported
         from vlprm.io.hub import size_gb
@@ -87,10 +87,15 @@ def _settings(profile: list[str] | None) -> dict[str, Any]:
     return read_profile(profile or [])[0]
 
 
-def _checkout() -> Path:
+def checkout() -> Path:
     """The folder with rules, locks and the table of images: the checkout of this package."""
     root = Path(__file__).resolve().parents[3]
     return root if (root / "Snakefile").is_file() else Path.cwd()
+
+
+def chosen_file(given: Path | None, profile: list[str] | None) -> Path:
+    """The run's configuration: as given, else the profile's, else ``config.yaml``."""
+    return _configfile(given, _settings(profile))
 
 
 def _configfile(given: Path | None, settings: dict[str, Any]) -> Path:
@@ -102,6 +107,14 @@ def _configfile(given: Path | None, settings: dict[str, Any]) -> Path:
 
 
 def _plan(file: Path, target_dir: Path) -> Plan:
+    return plan_and_data(file, target_dir)[0]
+
+
+def plan_and_data(file: Path, target_dir: Path) -> tuple[Plan, dict[str, Any]]:
+    """The plan of a configuration file, and its content as read.
+
+    Raises UserError when it cannot be read, is wrong, or the folder is absent.
+    """
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -114,4 +127,4 @@ def _plan(file: Path, target_dir: Path) -> Plan:
         raise UserError("holds no configuration", where=str(file), cure="see configs/mini.yaml")
     if not target_dir.is_dir():
         raise UserError("no such folder", where=str(target_dir), cure="make it, or leave it out")
-    return Plan(load_config(data, str(file)))
+    return Plan(load_config(data, str(file))), data

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from vlprm.config.block import Block
+from vlprm.config.placement import WHOLE
 
 Strategy = Literal[
     "first",
@@ -56,6 +57,33 @@ class EvaluationConfig(Block):
         return self
 
 
+class SearchPlacement(Block):
+    """Where policy and PRM of a guided search stand.
+
+    Those that share hold one card together; a model of several cards never shares. The policy's
+    share is what vLLM takes at its start (weights, activations, KV cache); the PRM's is what its
+    weights and its largest batch must fit into.
+    """
+
+    share: bool | tuple[str, ...] = Field(
+        default=False,
+        description="policies of one card that share it with the PRM: all, none, or these names",
+    )
+    policy_memory: float = Field(default=0.55, gt=0, lt=1, description="share of the card")
+    prm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of the card")
+
+    @model_validator(mode="after")
+    def _fit_on_a_card(self) -> Self:
+        both = self.policy_memory + self.prm_memory
+        if both > WHOLE + 1e-9:
+            raise ValueError(
+                f"policy_memory {self.policy_memory:g} and prm_memory {self.prm_memory:g} are "
+                f"{both:g} of a card, of which {WHOLE:g} can be given; lower one of them, or say "
+                "share: false"
+            )
+        return self
+
+
 class GuidedConfig(Block):
     """Step-guided greedy search: the PRM picks every step out of n candidates."""
 
@@ -72,6 +100,8 @@ class GuidedConfig(Block):
     stop_at_box: bool = Field(
         description="a step with a boxed answer ends the solution; published: end of turn only"
     )
+    # excluded from slices: where models stand reruns nothing
+    placement: SearchPlacement = Field(default=SearchPlacement(), exclude=True)
 
 
 class MetricsConfig(Block):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,29 @@ class HubRef(Block):
     )
 
 
+Role = Literal["policy", "scorer"]
+"""``policy`` draws text; ``scorer`` reads logits of given text: a PRM, or a VLM that judges."""
+
+
+class Engines(Block):
+    """The engine that plays each role of a model; a role that the model does not have is left out.
+
+    vLLM draws text only: it gives no logits of chosen tokens at every step of a prompt
+    (0.10.1.1: ``prompt_logprobs`` are the most likely tokens'). The transformers policy runs on
+    one device; the transformers scorer splits over several by tensor parallelism.
+    """
+
+    policy: Literal["vllm", "transformers"] | None = None
+    scorer: Literal["transformers"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_their_role(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("scorer") == "vllm":
+            raise ValueError("scorer: vllm cannot score, it only draws text; say transformers")
+        return data
+
+
 class ModelConfig(Block):
     """One set of weights.
 
@@ -48,11 +71,37 @@ class ModelConfig(Block):
     source: Literal["build", "published"]
     path: str | None = None
     hub: HubRef | None = None
-    engine: Literal["transformers", "vllm"]
+    engines: Engines
     dtype: Literal["float32", "bfloat16"]
     pixels: Pixels
     batch_tokens: int = Field(gt=0, description="tokens of one forward batch, a memory bound")
-    gpus: int = Field(ge=0)
+    # excluded from slices: the number of cards is a matter of the machine and reruns nothing
+    gpus: int = Field(
+        default=0,
+        ge=0,
+        exclude=True,
+        description="cards of one engine, 0: CPU; more than one: split by tensor parallelism",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _engine_of_each_role(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "engine" in data:
+            raise ValueError(
+                f"engine: {data['engine']} is now said for each role: engines: "
+                f"{{policy: {data['engine']}, scorer: transformers}}, without a role that the "
+                "model does not have"
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _splits(self) -> Self:
+        if self.gpus > 1 and self.engines.policy == "transformers":
+            raise ValueError(
+                f"gpus: {self.gpus}, and engines.policy: transformers runs on one card; say "
+                "gpus: 1 or engines: {policy: vllm}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _published_from_somewhere(self) -> Self:

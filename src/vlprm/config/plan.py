@@ -119,7 +119,7 @@ class Plan:
         return f"{self.root}/prm/{name}/model.safetensors"
 
     def image(self, role: str) -> str:
-        """The role whose image a rule runs in: ``cpu`` for all where no model wants a GPU."""
+        """``cpu`` or ``gpu``, the image of a rule; ``cpu`` for all where no model wants a GPU."""
         return role if any(model.gpus for model in self.config.models.values()) else "cpu"
 
     def table(self, kind: str, *keys: str) -> str:

@@ -18,7 +18,8 @@ from vlprm.config.block import Block
 from vlprm.config.data import DataConfig, SourceConfig
 from vlprm.config.evaluation import EvaluationConfig, GuidedConfig, MetricsConfig, TablesConfig
 from vlprm.config.labels import EstimateConfig, ExamplesConfig, JudgeConfig, LabelRule
-from vlprm.config.models import ModelConfig, PolicyConfig, PRMConfig
+from vlprm.config.models import ModelConfig, PolicyConfig, PRMConfig, Role
+from vlprm.config.rehearsal import Rehearsal
 from vlprm.config.training import PRMTrainingConfig
 from vlprm.errors import UserError
 
@@ -56,11 +57,20 @@ class BenchmarkData(Block):
     grading: GradingConfig = GradingConfig()
 
 
+class CardsConfig(Block):
+    """The GPUs that jobs get, for checks before the first job; no slice holds it."""
+
+    memory_gb: float = Field(
+        default=80, gt=0, description="of one card, as it is sold; asked of the driver where it can"
+    )
+
+
 class Config(Block):
     """One run of the whole pipeline."""
 
     run: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name; results/<run>/")
     seed: int
+    cards: CardsConfig = CardsConfig()
     models: dict[str, ModelConfig]
     base_models: dict[str, BaseModelConfig]
     policies: dict[str, PolicyConfig]
@@ -72,6 +82,7 @@ class Config(Block):
     evaluation: Evaluation
     metrics: MetricsConfig
     tables: TablesConfig
+    rehearsal: Rehearsal | None = Field(default=None, description="written by `vlprm rehearse`")
 
     @model_validator(mode="after")
     def _names_are_defined(self) -> Self:
@@ -103,6 +114,29 @@ class Config(Block):
         both = set(self.sources) & set(self.benchmarks)
         if both:
             raise ValueError(f"{sorted(both)} name both a source and a benchmark")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_have_engines(self) -> Self:
+        asked: list[tuple[str, str, Role]] = [
+            *((f"policies.{k}.model", v.model, "policy") for k, v in self.policies.items()),
+            *((f"prms.{k}.base", v.base, "scorer") for k, v in self.prms.items()),
+        ]
+        if self.evaluation.llm_judge is not None:
+            asked.append(("evaluation.llm_judge", self.evaluation.llm_judge, "scorer"))
+        for where, name, role in asked:
+            if getattr(self.models[name].engines, role) is None:
+                raise ValueError(
+                    f"{where}: {name} is used as a {role}, and models.{name}.engines names none; "
+                    f"add {role}: transformers" + (" or vllm" if role == "policy" else "")
+                )
+        share = self.evaluation.guided.placement.share
+        unknown = [] if isinstance(share, bool) else sorted(set(share) - set(self.policies))
+        if unknown:
+            raise ValueError(
+                f"evaluation.guided.placement.share: {unknown} are not one of"
+                f" {sorted(self.policies)}"
+            )
         return self
 
 

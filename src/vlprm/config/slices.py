@@ -6,13 +6,16 @@ block leaves the rule alone, a change in its own reruns it. Parsing it back chec
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.benchmarks import GradingConfig
 from vlprm.config.block import Block
 from vlprm.config.data import DataConfig
 from vlprm.config.evaluation import EvaluationConfig, GuidedConfig, MetricsConfig, TablesConfig
 from vlprm.config.labels import EstimateConfig, ExamplesConfig, JudgeConfig, LabelRule
-from vlprm.config.models import ModelConfig, PolicyConfig
+from vlprm.config.models import Engines, ModelConfig, PolicyConfig, Role
+from vlprm.config.placement import CPU, Placement
 from vlprm.config.run import Config
 from vlprm.config.training import PRMTrainingConfig
 
@@ -37,10 +40,20 @@ class PublishedSlice(Block):
 
 
 class EngineSlice(Block):
-    """How to run a model; the scientific part only (weights enter as input files)."""
+    """How to run a model; the scientific part only (weights enter as input files).
+
+    The placement is no part of what is written: a job gets it as an argument of its own, so that
+    other cards rerun nothing.
+    """
 
     name: str
     model: ModelConfig
+    placement: Placement = Field(default=CPU, exclude=True)
+
+    def on(self, placement: Placement) -> EngineSlice:
+        """The same on these cards."""
+        model = self.model.model_copy(update={"gpus": len(placement.devices)})
+        return self.model_copy(update={"model": model, "placement": placement})
 
 
 class RolloutSlice(Block):
@@ -163,9 +176,11 @@ class BaseSlice(Block):
     base_model: BaseModelConfig
 
 
-def engine(config: Config, model: str) -> EngineSlice:
-    """The engine slice of a model."""
-    return EngineSlice(name=model, model=config.models[model])
+def engine(config: Config, model: str, role: Role | None) -> EngineSlice:
+    """The engine slice of a model in one role (None: it is trained), without the other's engine."""
+    chosen = config.models[model]
+    own = Engines(**{role: getattr(chosen.engines, role)}) if role else Engines()
+    return EngineSlice(name=model, model=chosen.model_copy(update={"engines": own}))
 
 
 def rollout(config: Config, policy: str, dataset: str) -> RolloutSlice:
@@ -177,7 +192,7 @@ def rollout(config: Config, policy: str, dataset: str) -> RolloutSlice:
         seed=config.seed,
         policy_name=policy,
         policy=chosen,
-        engine=engine(config, chosen.model),
+        engine=engine(config, chosen.model, "policy"),
         n=n,
     )
 
@@ -189,7 +204,7 @@ def estimate(config: Config, policy: str) -> EstimateSlice:
         seed=config.seed,
         policy_name=policy,
         policy=chosen,
-        engine=engine(config, chosen.model),
+        engine=engine(config, chosen.model, "policy"),
         estimates=config.labels.estimates,
     )
 
@@ -208,7 +223,8 @@ def train(config: Config, prm: str) -> TrainSlice:
     chosen = config.prms[prm]
     if chosen.training is None:
         raise ValueError(f"prms.{prm} is published, not trained")
-    return TrainSlice(training=config.training[chosen.training], base=engine(config, chosen.base))
+    base = engine(config, chosen.base, None)
+    return TrainSlice(training=config.training[chosen.training], base=base)
 
 
 def score(config: Config, prm: str, policy: str) -> ScoreSlice:
@@ -217,7 +233,7 @@ def score(config: Config, prm: str, policy: str) -> ScoreSlice:
     return ScoreSlice(
         system_prompt=chosen.system_prompt,
         user_prompt=config.policies[policy].user_prompt,
-        engine=engine(config, chosen.base),
+        engine=engine(config, chosen.base, "scorer"),
     )
 
 
@@ -229,7 +245,7 @@ def rank(config: Config, policy: str) -> RankSlice:
     return RankSlice(
         system_prompt=config.labels.examples.system_prompt,
         user_prompt=config.policies[policy].user_prompt,
-        engine=engine(config, model),
+        engine=engine(config, model, "scorer"),
     )
 
 
@@ -240,10 +256,10 @@ def search(config: Config, policy: str, prm: str) -> SearchSlice:
         seed=config.seed,
         policy_name=policy,
         policy=chosen,
-        policy_engine=engine(config, chosen.model),
+        policy_engine=engine(config, chosen.model, "policy"),
         prm_name=prm,
         prm_system_prompt=reward.system_prompt,
-        prm_engine=engine(config, reward.base),
+        prm_engine=engine(config, reward.base, "scorer"),
         guided=config.evaluation.guided,
     )
 

@@ -20,8 +20,16 @@ class EveryLayer(Block):
     every: int = Field(ge=2)
 
 
+CARDS = 8
+"""Of the published training: its batch of 64 is 2 conversations x 4 accumulated x 8 cards."""
+
+
 def _off(value: object) -> bool:
     return value is False
+
+
+def _published(value: object) -> bool:
+    return value == CARDS
 
 
 class PRMTrainingConfig(Block):
@@ -45,11 +53,18 @@ class PRMTrainingConfig(Block):
         description="recompute activations: of all layers, of none, or of every k-th ({every: k})"
     )
     deepspeed: str | None = Field(description="path of a DeepSpeed configuration, if any")
+    cards: int = Field(
+        default=CARDS,
+        ge=1,
+        exclude_if=_published,
+        description="processes on GPUs, one a card, each with a micro batch; on a CPU there is one",
+    )
     # absent from slices where they are off: a recipe that does not use them reruns nothing
     group_by_length: bool = Field(
         default=False,
         exclude_if=_off,
-        description="batches of conversations of like length; changes which stand together",
+        description="conversations of like length stand in one batch. Length tells the label, so "
+        "a step of one such batch teaches little: accumulate several, or leave it off",
     )
     compile: bool = Field(
         default=False, exclude_if=_off, description="torch.compile the decoder layers (GPU)"

@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
-from vlprm.errors import UserError
+from vlprm.engines import rehearsed
+from vlprm.engines.readiness import check_ready
 from vlprm.protocols import Judge, Policy, StepScorer
 
 if TYPE_CHECKING:
     from vlprm.io.images import ImageStore
 
 
+@rehearsed.policy
 def load_policy(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> Policy:
-    """The policy a model's configuration names, on the cards of ``placement``."""
-    if model.engine == "vllm":
+    """The policy a model's configuration names, on the cards of ``placement``.
+
+    Raises UserError when they cannot hold it (``readiness.check_ready``).
+    """
+    check_ready(model, model_dir, placement, "policy")
+    if model.engines.policy == "vllm":
         from vlprm.engines.vllm_policy import VLLMPolicy
 
         return VLLMPolicy(model_dir, store, model, placement)
@@ -35,10 +41,15 @@ def load_policy(
     )
 
 
+@rehearsed.scorer
 def load_scorer(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> StepScorer:
-    """The PRM (or judging VLM) that reads value tokens off a model."""
+    """The PRM (or judging VLM) that reads value tokens off a model, on ``placement``'s cards.
+
+    Raises UserError when they cannot hold it (``readiness.check_ready``).
+    """
+    check_ready(model, model_dir, placement, "scorer")
     from vlprm.engines.hf_prm import HFScorer
 
     return HFScorer(
@@ -46,11 +57,12 @@ def load_scorer(
         store,
         pixels=model.pixels,
         dtype=model.dtype,
-        device=first_device(placement),
+        placement=placement,
         batch_tokens=model.batch_tokens,
     )
 
 
+@rehearsed.ready
 def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
     """The judge a configuration names."""
     from vlprm.engines.judges import ChatJudge, TruthJudge
@@ -61,18 +73,5 @@ def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
 
 
 def first_device(placement: Placement) -> str:
-    """Where an engine of one process keeps its weights.
-
-    Raises UserError when the placement names cards and there are none.
-    """
-    if not placement.devices:
-        return "cpu"
-    import torch
-
-    if not torch.cuda.is_available():
-        raise UserError(
-            f"the model asks for {len(placement.devices)} GPU(s), this machine shows none",
-            where="models.*.gpus",
-            cure="run it on a GPU node, or set gpus: 0",
-        )
-    return f"cuda:{placement.devices[0]}"
+    """Where an engine of one process keeps its weights."""
+    return f"cuda:{placement.devices[0]}" if placement.devices else "cpu"

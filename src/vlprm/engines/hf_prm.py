@@ -2,43 +2,67 @@
 
 Earlier steps are answered ``+`` (teacher-forced, as published); causality makes the logits of
 all read-out positions equal to one forward a step. The common prefix of a question's candidates
-(system, image, question) is run once and its keys and values are shared.
+(system, image, question) is run once. On a CPU rows are padded (``padded_prm``), on GPUs packed
+(``packed_prm``); value logits are float32 products of the last hidden states in both.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import Qwen2_5_VLForConditionalGeneration
 
-from vlprm.prm.format import ANSWER_HEADER, VALUE_TOKENS, chat_text, readout_positions
+from vlprm.config.placement import Placement
+from vlprm.config.scoring_memory import batch_bound, scoring_tokens
+from vlprm.engines.cards import devices_of, room
+from vlprm.engines.conversations import families, key_of
+from vlprm.engines.packed_prm import PackedScorer
+from vlprm.engines.padded_prm import PaddedScorer
+from vlprm.errors import UserError
+from vlprm.prm.format import VALUE_TOKENS
 from vlprm.protocols import ScoreRequest, StepLogits
-from vlprm.qwen.decoder import Decoder, KeyValues
+from vlprm.qwen import attention, elementwise
+from vlprm.qwen.decoder import Decoder
 from vlprm.qwen.inputs import Images, PixelBounds, QwenInputs
-from vlprm.qwen.model import Dtype, load_model
-from vlprm.records import ImageRef
+from vlprm.qwen.model import Dtype, batch_vision, head_widths, load_model, read_model
+from vlprm.qwen.packed import PackedDecoder, Work
 
-CPU_TOKENS = 4096
-"""Tokens of one forward on a CPU: activations that fit its cache, twice as fast as 65,536."""
-_WIDTH = 16
-"""Branches are padded to a multiple of this, so that few shapes occur."""
+SWITCH = "VLPRM_SCORER"
+"""Environment variable: ``padded`` or ``packed`` instead of what the device asks for."""
+LEAST_TOKENS = 1024
+"""A card with room for fewer tokens is refused at the start."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Branch:
-    """One distinct conversation: its tokens and read-out positions."""
+class Variant:
+    """How to run, for measurements and tests; None leaves it to device and environment."""
 
-    key: tuple[str, tuple[str, ...], tuple[str, ...]]
-    ids: tuple[int, ...]
-    readouts: tuple[int, ...]
+    packed: bool | None = None
+    elementwise: str | None = None
+    devices: tuple[str, ...] | None = None
+    """Devices in place of the placement's, repeats allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """``scoring_memory.TextTower`` of a loaded model."""
+
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    mlp: int
 
 
 class HFScorer:
-    """``protocols.StepScorer`` over a Qwen2.5-VL checkpoint, on CPU or GPU."""
+    """``protocols.StepScorer`` over a Qwen2.5-VL checkpoint, on the CPU or on one or more GPUs."""
 
     def __init__(
         self,
@@ -47,125 +71,104 @@ class HFScorer:
         *,
         pixels: PixelBounds,
         dtype: Dtype,
-        device: str,
+        placement: Placement,
         batch_tokens: int,
+        variant: Variant | None = None,
     ) -> None:
-        self._decoder = Decoder(load_model(model_dir, dtype=dtype, device=device))
+        """Raises UserError, before weights are read, for a tokenizer without value tokens, absent
+        cards and too little memory; after that for a shape that does not split over the cards."""
+        how = variant or Variant()
         self._inputs = QwenInputs(model_dir, store, pixels)
-        self._batch_tokens = min(batch_tokens, CPU_TOKENS) if device == "cpu" else batch_tokens
-        self._header = self._inputs.ids(ANSWER_HEADER)
-        plus, minus = (self._inputs.token_id(token) for token in VALUE_TOKENS)
-        self._values = self._decoder.head.weight[[plus, minus]].T
+        values = [self._inputs.token_id(token) for token in VALUE_TOKENS]
+        devices = devices_of(placement)
+        if how.devices is not None:
+            devices = tuple(torch.device(name) for name in how.devices)
+        self._engine: PackedScorer | PaddedScorer
+        if _packed(how, devices):
+            self._engine = self._pack(
+                model_dir, dtype, devices, values, batch_tokens, placement.memory, how
+            )
+        else:
+            model = load_model(model_dir, dtype=dtype, device=str(devices[0]))
+            self._engine = PaddedScorer(Decoder(model), self._inputs, values, batch_tokens)
+
+    @property
+    def work(self) -> Work | None:
+        """What all calls so far cost; None where it is not counted (CPU)."""
+        return self._engine.work if isinstance(self._engine, PackedScorer) else None
 
     @torch.inference_mode()
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[StepLogits, ...]]:
         """See ``protocols.StepScorer``. Requests of one question share their prefix."""
-        branches: dict[tuple[str, tuple[str, ...], tuple[str, ...]], _Branch] = {}
-        families: dict[tuple[str, tuple[ImageRef, ...]], list[_Branch]] = defaultdict(list)
-        keys = []
-        for request in requests:
-            shas = tuple(ref.sha256 for ref in request.images)
-            key = (request.system, shas, request.turns)
-            keys.append(key)
-            if key not in branches:
-                branches[key] = self._branch(key, request)
-                question = request.turns[0].partition("### Solution Process:")[0]
-                families[request.system + "\0" + question, request.images].append(branches[key])
-        found: dict[object, tuple[StepLogits, ...]] = {}
-        for images, members, shared in self._shelves(families):
-            found |= self._batch(images, members, shared)
-        return [found[key] for key in keys]
+        found = self._engine.score(families(requests))
+        return [found[key_of(request)] for request in requests]
 
-    def _branch(
-        self, key: tuple[str, tuple[str, ...], tuple[str, ...]], request: ScoreRequest
-    ) -> _Branch:
-        answers: list[str | None] = ["+"] * (len(request.turns) - 1)
-        counts = [self._inputs.image_tokens(ref) for ref in request.images]
-        text = chat_text(request.system, request.turns, [*answers, None], counts)
-        ids = self._inputs.ids(text)
-        readouts = readout_positions(ids, self._header, self._inputs.turn_end)
-        return _Branch(key, tuple(ids), tuple(readouts))
-
-    def _shelves(
-        self, families: dict[tuple[str, tuple[ImageRef, ...]], list[_Branch]]
-    ) -> list[tuple[list[tuple[ImageRef, ...]], list[list[_Branch]], int]]:
-        """Families with prefixes and images of equal size, packed up to ``batch_tokens``."""
-        by_shape: dict[object, list[tuple[tuple[ImageRef, ...], list[_Branch], int]]]
-        by_shape = defaultdict(list)
-        for (_, images), members in families.items():
-            shared = _shared(members)
-            sizes = tuple(self._inputs.size(ref) for ref in images)
-            by_shape[shared, sizes].append((images, members, shared))
-        shelves = []
-        taken: list[tuple[tuple[ImageRef, ...], list[_Branch]]]
-        for group in by_shape.values():
-            shared, taken, count, longest = group[0][2], [], 0, 0
-            for images, members, _ in group:
-                length = max(len(branch.ids) for branch in members)
-                longest = max(longest, length)
-                if taken and (count + len(members)) * longest > self._batch_tokens:
-                    shelves.append(([t[0] for t in taken], [t[1] for t in taken], shared))
-                    taken, count, longest = [], 0, length
-                taken.append((images, members))
-                count += len(members)
-            shelves.append(([t[0] for t in taken], [t[1] for t in taken], shared))
-        return shelves
-
-    def _batch(
-        self, images: list[tuple[ImageRef, ...]], families: list[list[_Branch]], shared: int
-    ) -> dict[object, tuple[StepLogits, ...]]:
-        decoder = self._decoder
-        prefix = torch.tensor([f[0].ids[:shared] for f in families], device=decoder.device)
-        patches = self._inputs.patches([ref for refs in images for ref in refs])
-        grid = patches.grid_thw if patches else None
-        cache = decoder.empty(len(families), shared)
-        embedded = decoder.embed(prefix, patches.pixel_values if patches else None, grid)
-        positions, delta = decoder.positions(prefix, grid)
-        decoder.run(embedded, positions, cache)
-        found: dict[object, tuple[StepLogits, ...]] = {}
-        flat = [(owner, branch) for owner, family in enumerate(families) for branch in family]
-        flat.sort(key=lambda item: len(item[1].ids))  # equal lengths side by side: little padding
-        size = max(1, self._batch_tokens // max(len(branch.ids) for _, branch in flat))
-        for start in range(0, len(flat), size):
-            found |= self._branches(flat[start : start + size], cache, delta, shared)
-        return found
-
-    def _branches(
-        self, part: list[tuple[int, _Branch]], prefix: KeyValues, delta: Tensor, shared: int
-    ) -> dict[object, tuple[StepLogits, ...]]:
-        decoder = self._decoder
-        longest = max(len(branch.ids) for _, branch in part) - shared
-        new = -(-longest // _WIDTH) * _WIDTH
-        # padding on the right is never attended by what stands before it
-        rows = [[*b.ids[shared:], *[0] * (new - len(b.ids) + shared)] for _, b in part]
-        owners = torch.tensor([owner for owner, _ in part], device=decoder.device)
-        ids = torch.tensor(rows, device=decoder.device)
-        steps = torch.arange(shared, shared + new, device=decoder.device)
-        positions = (delta[owners][:, None] + steps).expand(3, -1, -1)
-        cache = prefix.rows(owners, shared + new)
-        hidden = decoder.run(decoder.text.embed_tokens(ids), positions, cache)
-        row = [r for r, (_, b) in enumerate(part) for _ in b.readouts]
-        column = [at - shared for _, b in part for at in b.readouts]
-        logits = (hidden[row, column] @ self._values).float().tolist()
-        found: dict[object, tuple[StepLogits, ...]] = {}
-        place = 0
-        for _, branch in part:
-            pairs = logits[place : place + len(branch.readouts)]
-            place += len(branch.readouts)
-            found[branch.key] = tuple(
-                StepLogits(plus, minus, at + 1)
-                for (plus, minus), at in zip(pairs, branch.readouts, strict=True)
-            )
-        return found
+    @torch.inference_mode()
+    def _pack(
+        self,
+        model_dir: Path,
+        dtype: Dtype,
+        devices: tuple[torch.device, ...],
+        values: Sequence[int],
+        batch_tokens: int,
+        share: float,
+        how: Variant,
+    ) -> PackedScorer:
+        model = read_model(model_dir, dtype=dtype)
+        used = attention.choose(devices[0], getattr(torch, dtype), head_widths(model))
+        batch_vision(model, used)
+        rows: Tensor = model.lm_head.weight[list(values)].to(devices[0])
+        text = _text(model)
+        decoder = PackedDecoder(
+            model, devices, used, elementwise.choose(devices[0], how.elementwise)
+        )
+        most = sys.maxsize
+        if devices[0].type == "cuda":
+            width = rows.element_size()
+            left = min(room(device, share) for device in devices)
+            most = scoring_tokens(text, left, cards=len(devices), width=width)
+            if most < LEAST_TOKENS:
+                raise UserError(
+                    f"{left / 1e9:.1f} GB of a card are left beside the weights: room for"
+                    f" {most:,} tokens, a conversation may have {LEAST_TOKENS:,} and more",
+                    where=str(model_dir),
+                    cure="give the model more cards (gpus), or a larger share of one",
+                )
+        return PackedScorer(
+            decoder,
+            self._inputs,
+            rows,
+            batch_tokens=batch_bound(batch_tokens, most),
+            most_tokens=most,
+        )
 
 
-def _shared(members: list[_Branch]) -> int:
-    """Length of the longest common token prefix that ends before every first read-out."""
-    first = members[0].ids
-    length = min(branch.readouts[0] for branch in members)
-    for branch in members[1:]:
-        for place in range(length):
-            if branch.ids[place] != first[place]:
-                length = place
-                break
-    return length
+def _packed(how: Variant, devices: Sequence[torch.device]) -> bool:
+    if how.packed is not None:
+        return how.packed
+    said = os.environ.get(SWITCH) or ""
+    if said not in ("", "padded", "packed"):
+        raise UserError(
+            f"{said!r} is no way to score",
+            where=f"environment variable {SWITCH}",
+            cure="padded or packed",
+        )
+    if said == "padded" and len(devices) > 1:
+        raise UserError(
+            f"the padded scorer runs on one device, the model has {len(devices)}",
+            where=f"environment variable {SWITCH}",
+            cure="unset it",
+        )
+    return said == "packed" if said else devices[0].type == "cuda"
+
+
+def _text(model: Qwen2_5_VLForConditionalGeneration) -> _Text:
+    config: Any = model.config.text_config
+    heads = int(config.num_attention_heads)
+    return _Text(
+        int(config.hidden_size),
+        heads,
+        int(config.num_key_value_heads),
+        int(config.hidden_size) // heads,
+        int(config.intermediate_size),
+    )

@@ -8,19 +8,29 @@ import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from vlprm.determinism import cpu_mode, in_force
 from vlprm.provenance import Platform
 
 _WIDEST = {"avx512f": "avx512", "avx2": "avx2"}
 PROC = Path("/proc")
+_NOTED: dict[str, str] = {}
 
 
-def platform_of(config: Mapping[str, Any]) -> Platform:
-    """The platform of a stage with this slice of the configuration."""
+def note(what: str, used: str) -> None:
+    """Remember what this process computes with (``attention``), for the stage's record."""
+    _NOTED[what] = used
+
+
+def noted() -> dict[str, str]:
+    """What engines of this process have noted."""
+    return dict(_NOTED)
+
+
+def platform_of(gpus: int) -> Platform:
+    """The platform of a stage that was given so many GPUs."""
     facts = _cpuinfo()
-    gpu, driver = _gpu() if _asks_for_gpu(config) else (None, None)
+    gpu, driver = _gpu() if gpus else (None, None)
     try:
         torch = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
@@ -56,15 +66,6 @@ def _family(facts: Mapping[str, str]) -> str:
     flags = set(facts.get("flags", "").split())
     widest = next((name for flag, name in _WIDEST.items() if flag in flags), "baseline")
     return f"{facts.get('vendor_id', 'unknown')}-{facts.get('cpu family', '0')}-{widest}"
-
-
-def _asks_for_gpu(config: object) -> bool:
-    """Does any block of the slice say ``gpus: n`` with n above 0?"""
-    if isinstance(config, Mapping):
-        return any(
-            (key == "gpus" and bool(value)) or _asks_for_gpu(value) for key, value in config.items()
-        )
-    return isinstance(config, list | tuple) and any(map(_asks_for_gpu, config))
 
 
 def _gpu() -> tuple[str | None, str | None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vlprm.config.labels import ExamplesConfig
 from vlprm.records import PRMExample, Rollout, Sample, StepLabel
 from vlprm.seeds import seed_for
+
+_DISTINCT = 2
+"""Conversations that a rehearsal repeats: more would shorten the batches."""
 
 
 def build_example(
@@ -45,31 +48,49 @@ def build_example(
     )
 
 
-def balance(
-    examples: Sequence[PRMExample], config: ExamplesConfig, seed: int
-) -> tuple[list[PRMExample], list[PRMExample]]:
-    """``(kept, surplus)``, both in the order given.
+def balanced(outcomes: Mapping[str, bool], config: ExamplesConfig, seed: int) -> set[str]:
+    """Ids of the conversations that stay; ``outcomes``: by id, whether one has a wrong step.
 
     ``outcome`` keeps as many conversations with an error as without. Who stays is drawn per
     record (its smallest seeds), so neither order nor shards of the examples matter.
     """
-    kept = {item.rollout_id for item in examples}
     if config.balance == "outcome":
-        wrong = [item for item in examples if 0 in item.labels]
-        right = [item for item in examples if 0 not in item.labels]
+        wrong = [name for name, error in outcomes.items() if error]
+        right = [name for name, error in outcomes.items() if not error]
         size = min(len(wrong), len(right))
         if config.max_examples is not None:
             size = min(size, config.max_examples // 2)
-        kept = _drawn(wrong, size, seed) | _drawn(right, size, seed)
-    elif config.max_examples is not None:
-        kept = _drawn(examples, config.max_examples, seed)
-    return (
-        [item for item in examples if item.rollout_id in kept],
-        [item for item in examples if item.rollout_id not in kept],
-    )
+        return _drawn(wrong, size, seed) | _drawn(right, size, seed)
+    if config.max_examples is not None:
+        return _drawn(list(outcomes), config.max_examples, seed)
+    return set(outcomes)
 
 
-def _drawn(examples: Sequence[PRMExample], n: int, seed: int) -> set[str]:
-    """Ids of ``n`` examples: those whose own seeds are smallest."""
-    ids = sorted((item.rollout_id for item in examples), key=lambda i: seed_for(seed, "balance", i))
-    return set(ids[:n])
+def _drawn(ids: Sequence[str], n: int, seed: int) -> set[str]:
+    """The ``n`` ids whose own seeds are smallest."""
+    return set(sorted(ids, key=lambda name: seed_for(seed, "balance", name))[:n])
+
+
+def longest_repeated(examples: Sequence[PRMExample], n: int) -> tuple[list[PRMExample], float]:
+    """``n`` conversations for a rehearsal, and how much longer they are than the mean.
+
+    The longest ones, each as often as it takes: whatever falls into one batch is padded to a
+    length that is among the largest seen. Lengths are rough: characters, and pixels at the rate of
+    a visual token (28 x 28) of 4 characters. Copies get ids of their own.
+    """
+    if not examples:
+        return [], 1.0
+    ordered = sorted(examples, key=_length, reverse=True)
+    chosen = ordered[: max(1, min(len(ordered), _DISTINCT))]
+    mean = sum(map(_length, examples)) / len(examples)
+    found = [
+        item.model_copy(update={"rollout_id": f"{item.rollout_id}~{copy}"})
+        for copy in range(-(-n // len(chosen)))
+        for item in chosen
+    ][:n]
+    return found, sum(map(_length, found)) / len(found) / mean
+
+
+def _length(example: PRMExample) -> float:
+    pixels = sum(ref.width * ref.height for ref in example.images)
+    return sum(map(len, example.turns)) + pixels / 784 * 4

@@ -8,7 +8,7 @@ candidates of a question, so it does not depend on n; a delta takes the question
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import comb
 
 import numpy as np
@@ -17,8 +17,9 @@ import polars as pl
 
 from vlprm.config.evaluation import MetricsConfig
 from vlprm.errors import UserError
+from vlprm.metrics.columns import GRADES, SEARCHED, SELECTIONS, Columns, columns_of
 from vlprm.metrics.intervals import Array, mean_intervals, plain
-from vlprm.records import Grade, Metric, Rollout, Selection
+from vlprm.records import Metric
 
 PASS_AT_1 = "pass@1"
 ORACLE = "oracle"
@@ -35,11 +36,11 @@ def accuracy_metrics(
     benchmark: str,
     policy: str,
     sample_ids: Sequence[str],
-    candidates: Sequence[Grade],
-    selections: Iterable[Selection] | pl.DataFrame,
+    candidates: Columns,
+    selections: Columns,
     *,
     config: MetricsConfig,
-    guided: Mapping[tuple[str, int], tuple[Sequence[Rollout], Sequence[Grade]]] | None = None,
+    guided: Mapping[tuple[str, int], tuple[Columns, Columns]] | None = None,
     n: Sequence[int] = (),
 ) -> list[Metric]:
     """All accuracies of one policy on one benchmark: pass@1, oracle, then the strategies.
@@ -48,18 +49,22 @@ def accuracy_metrics(
 
     ``candidates``: grades of the stored rollouts (id ``<sample>#<number>``); ``guided``:
     (PRM, candidates a step) to the searched rollouts and their grades; ``n``: sizes of the
-    oracle besides those of the selections. Raises UserError when a picked rollout has no grade
-    record or a question has no candidate.
+    oracle besides those of the selections. Each table is given as records or as a frame of
+    their columns. Raises UserError when a picked rollout has no grade record or a question has
+    no candidate.
     """
     rows: dict[Row, Array] = {}
-    passed = _tally(sample_ids, candidates)
+    grades = columns_of(candidates, GRADES)
+    passed = _tally(sample_ids, grades)
     rows[None, PASS_AT_1, None, 1] = passed[:, 1] / np.where(passed[:, 0] > 0, passed[:, 0], np.nan)
-    picked = _picked(sample_ids, candidates, selections)
+    picked = _picked(sample_ids, grades, columns_of(selections, SELECTIONS))
     for size in sorted({*n, *(row[3] for row in picked)}):
         rows[None, ORACLE, None, size] = np.array([pass_at_k(m, c, size) for m, c in passed])
     rows |= picked
-    for (prm, size), (rollouts, grades) in (guided or {}).items():
-        rows[prm, GUIDED, None, size] = _searched(sample_ids, rollouts, grades)
+    for (prm, size), (rollouts, own) in (guided or {}).items():
+        rows[prm, GUIDED, None, size] = _searched(
+            sample_ids, columns_of(rollouts, SEARCHED), columns_of(own, GRADES)
+        )
     return _metrics(benchmark, policy, rows, config)
 
 
@@ -74,22 +79,22 @@ def pass_at_k(graded: int, right: int, k: int) -> float:
     return 1.0 - comb(int(graded - right), k) / comb(int(graded), k)
 
 
-def _tally(sample_ids: Sequence[str], grades: Sequence[Grade]) -> npt.NDArray[np.int64]:
+def _tally(sample_ids: Sequence[str], grades: pl.DataFrame) -> npt.NDArray[np.int64]:
     """Graded and right candidates a question, shape (questions, 2)."""
     place = {name: index for index, name in enumerate(sample_ids)}
     tally = np.zeros((len(sample_ids), 2), dtype=np.int64)
     seen = np.zeros(len(sample_ids), dtype=bool)
-    for grade in grades:
-        index = place.get(sample_of(grade.rollout_id))
+    for name, correct in grades.iter_rows():
+        index = place.get(sample_of(name))
         if index is None:
             raise UserError(
                 "graded, but its question is not in the benchmark",
-                where=grade.rollout_id,
+                where=name,
                 cure="rerun prepare and grade together",
             )
         seen[index] = True
-        if grade.correct is not None:
-            tally[index] += (1, int(grade.correct))
+        if correct is not None:
+            tally[index] += (1, int(correct))
     if not seen.all():
         missing = [name for name, here in zip(sample_ids, seen, strict=True) if not here]
         raise UserError(
@@ -106,21 +111,12 @@ def sample_of(rollout_id: str) -> str:
 
 
 def _picked(
-    sample_ids: Sequence[str],
-    grades: Sequence[Grade],
-    selections: Iterable[Selection] | pl.DataFrame,
+    sample_ids: Sequence[str], grades: pl.DataFrame, frame: pl.DataFrame
 ) -> dict[Row, Array]:
     """Each row's accuracy a question, shape (questions,); NaN where no pick is graded."""
-    frame = selections if isinstance(selections, pl.DataFrame) else _frame(selections)
     if frame.is_empty():
         return {}
-    known = pl.DataFrame(
-        {
-            "rollout_id": [grade.rollout_id for grade in grades],
-            "correct": [grade.correct for grade in grades],
-        },
-        schema={"rollout_id": pl.String, "correct": pl.Boolean},
-    ).with_columns(known=True)
+    known = grades.with_columns(known=True)
     prms = {prm: at for at, prm in enumerate(frame["prm"].unique(maintain_order=True))}
     frame = frame.join(known, on="rollout_id", how="left")
     lost = frame.filter(pl.col("known").is_null())
@@ -147,19 +143,9 @@ def _picked(
     return {row: found[row] for row in order}
 
 
-def _frame(selections: Iterable[Selection]) -> pl.DataFrame:
-    rows = list(selections)
-    return pl.DataFrame(
-        {name: [getattr(item, name) for item in rows] for name in Selection.model_fields},
-        schema_overrides={"prm": pl.String, "aggregation": pl.String},
-    )
-
-
-def _searched(
-    sample_ids: Sequence[str], rollouts: Sequence[Rollout], grades: Sequence[Grade]
-) -> Array:
-    correct = {grade.rollout_id: grade.correct for grade in grades}
-    found = {rollout.sample_id: correct.get(rollout.id) for rollout in rollouts}
+def _searched(sample_ids: Sequence[str], rollouts: pl.DataFrame, grades: pl.DataFrame) -> Array:
+    correct = dict(grades.iter_rows())
+    found = {sample: correct.get(name) for name, sample in rollouts.iter_rows()}
     missing = [name for name in sample_ids if name not in found]
     if missing:
         raise UserError(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from vlprm.records import Record, Rollout, StepLabel
+import polars as pl
+
+from vlprm.records import Record
+
+SECTIONS = "steps.list.element.section"
+"""The column of a rollout table that names each step's section."""
 
 
 class LabelStatistics(Record):
@@ -25,27 +30,40 @@ class LabelStatistics(Record):
 
 
 def label_statistics(
-    source: str, rollouts: Sequence[Rollout], labels: Sequence[StepLabel]
+    source: str, shards: Iterable[tuple[pl.DataFrame, pl.DataFrame]]
 ) -> LabelStatistics:
     """One source's row: rollouts labelled or dropped, steps by label, first error by section.
 
-    A rollout without any label is dropped; one without a ``-`` is all right.
+    A shard is its rollouts (columns ``id`` and ``steps``, a list of structs with ``section``)
+    and its labels (``rollout_id``, ``step_index``, ``label``). A rollout without any label is
+    dropped; one without a ``-`` is all right.
     """
-    by_rollout: dict[str, list[StepLabel]] = {}
-    for label in labels:
-        by_rollout.setdefault(label.rollout_id, []).append(label)
-    row: Counter[str] = Counter(rollouts=len(rollouts))
-    for rollout in rollouts:
-        known = by_rollout.get(rollout.id, [])
-        if all(label.label is None for label in known):
-            row["dropped"] += 1
-            continue
-        row["labelled"] += 1
-        wrong = [label.step_index for label in known if label.label == 0]
-        sections = {step.index: step.section for step in rollout.steps}
-        first = sections[min(wrong)] if wrong else None
-        row["all_right" if first is None else f"error_in_{first.value}"] += 1
-        row["steps_plus"] += sum(label.label == 1 for label in known)
-        row["steps_minus"] += len(wrong)
-        row["steps_masked"] += sum(label.label is None for label in known)
+    row: Counter[str] = Counter()
+    for rollouts, labels in shards:
+        row.update(_shard(rollouts, labels))
     return LabelStatistics(source=source, **row)
+
+
+def _shard(rollouts: pl.DataFrame, labels: pl.DataFrame) -> dict[str, int]:
+    label = pl.col("label")
+    known = labels.group_by("rollout_id").agg(
+        (label == 1).sum().alias("steps_plus"),
+        (label == 0).sum().alias("steps_minus"),
+        label.is_null().sum().alias("steps_masked"),
+        pl.col("step_index").filter(label == 0).min().alias("first"),
+    )
+    labelled = rollouts.join(known, left_on="id", right_on="rollout_id").filter(
+        pl.col("steps_plus") + pl.col("steps_minus") > 0
+    )
+    wrong = labelled.filter(pl.col("first").is_not_null())
+    sections = wrong.select(pl.col("steps").list.get(pl.col("first")).struct.field("section"))
+    found = {f"error_in_{name}": n for name, n in Counter(sections["section"]).items()}
+    found |= {
+        "rollouts": rollouts.height,
+        "labelled": labelled.height,
+        "dropped": rollouts.height - labelled.height,
+        "all_right": labelled.height - wrong.height,
+    }
+    for name in ("steps_plus", "steps_minus", "steps_masked"):
+        found[name] = int(labelled[name].sum())
+    return found

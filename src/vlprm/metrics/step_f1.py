@@ -18,8 +18,9 @@ import numpy as np
 
 from vlprm.config.evaluation import MetricsConfig
 from vlprm.metrics.accuracy import sample_of
+from vlprm.metrics.columns import SCORES, VERDICTS, Columns, columns_of
 from vlprm.metrics.intervals import Array, statistic_interval
-from vlprm.records import Metric, Record, StepScore, Verdict
+from vlprm.records import Metric, Record
 
 STRATEGY = "verdicts"
 HALF = 0.5
@@ -38,26 +39,24 @@ class Judged:
     first_error: int | None
 
 
-def judged_steps(scores: Sequence[StepScore], verdicts: Sequence[Verdict]) -> list[Judged]:
+def judged_steps(scores: Columns, verdicts: Columns) -> list[Judged]:
     """Join step scores and verdicts; solutions without a usable verdict or scores are left out.
 
     Whole-solution scores (``step_index`` -1) are ignored. Verdict order.
     """
+    known = columns_of(scores, SCORES)
+    margin = known["logit_plus"].to_numpy() - known["logit_minus"].to_numpy()
+    right = np.exp(-np.logaddexp(0.0, -margin)).tolist()
     plus: dict[str, dict[int, float]] = {}
-    for score in scores:
-        if score.step_index >= 0:
-            margin = score.logit_plus - score.logit_minus
-            steps = plus.setdefault(score.rollout_id, {})
-            steps[score.step_index] = float(np.exp(-np.logaddexp(0.0, -margin)))
+    for name, index, value in zip(known["rollout_id"], known["step_index"], right, strict=True):
+        if index >= 0:
+            plus.setdefault(name, {})[index] = value
     found = []
-    for verdict in verdicts:
-        steps = plus.get(verdict.rollout_id, {})
-        if verdict.status != "ok" or not steps:
+    for name, status, error in columns_of(verdicts, VERDICTS).iter_rows():
+        steps = plus.get(name, {})
+        if status != "ok" or not steps or (error is not None and error >= len(steps)):
             continue
-        if verdict.first_error is not None and verdict.first_error >= len(steps):
-            continue
-        values = tuple(steps[index] for index in sorted(steps))
-        found.append(Judged(verdict.rollout_id, values, verdict.first_error))
+        found.append(Judged(name, tuple(steps[index] for index in sorted(steps)), error))
     return found
 
 

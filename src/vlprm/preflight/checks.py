@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from vlprm.config.memory import SHOWN, card_bytes
 from vlprm.config.plan import Plan
 from vlprm.errors import UserError
-from vlprm.preflight import containers, gpu, inputs, scheduler, software, storage
+from vlprm.preflight import containers, gpu, inputs, memory, scheduler, software, storage
 from vlprm.preflight.downloads import Download, downloads
 from vlprm.preflight.finding import Finding, failures, report
 from vlprm.preflight.machine import Machine
 from vlprm.preflight.needs import Needs
+from vlprm.preflight.times import check_times
 
 SWITCH = "VLPRM_PREFLIGHT"
 """Environment variable: ``off`` leaves out the checks before the first job."""
@@ -26,6 +28,7 @@ def examine(plan: Plan, machine: Machine) -> list[Finding]:
         *_runnable(plan, machine),
         *inputs.check_files(plan, machine.workdir),
         *inputs.check_cache(downloads(plan, machine)),
+        *check_times(plan, machine),
     ]
 
 
@@ -67,11 +70,20 @@ def _runnable(plan: Plan, machine: Machine) -> Iterator[Finding]:
     yield from scheduler.check_scheduler(machine)
     yield from scheduler.check_cluster_gpus(machine, gpus)
     yield from gpu.check_gpu(machine, gpus)
+    yield from _memory(plan, machine, needs)
     yield from containers.check_apptainer(machine)
     yield from containers.check_images(machine, needs.roles())
     yield from _rights(machine)
     yield from _fetching(plan, machine, needs.results_gb())
+    yield from inputs.check_prompts(plan)
     yield from inputs.check_keys(needs.keys())
+
+
+def _memory(plan: Plan, machine: Machine, needs: Needs) -> Iterator[Finding]:
+    """Against the smallest card here, or the one that the configuration states."""
+    here = gpu.memory_of_cards(machine)
+    card = min(here) * SHOWN if here else card_bytes(plan.config.cards.memory_gb)
+    yield from memory.check_memory(plan, machine.workdir, needs.gpu_jobs(), card)
 
 
 def _rights(machine: Machine) -> Iterator[Finding]:

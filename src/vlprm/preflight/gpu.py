@@ -13,6 +13,17 @@ _QUERY = "--query-gpu=name,driver_version,memory.total"
 _CURE = "run on a node with GPUs or through a cluster profile, or give models gpus: 0"
 
 
+def memory_of_cards(machine: Machine) -> list[int]:
+    """Bytes of each card of this machine, where jobs run on it and the driver tells; else none."""
+    if machine.executor != "local" or shutil.which("nvidia-smi") is None:
+        return []
+    status, printed, _ = answer(
+        "nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"
+    )
+    sizes = [line.strip() for line in printed.splitlines()]
+    return [] if status else [int(size) * 2**20 for size in sizes if size.isdigit()]
+
+
 def check_gpu(machine: Machine, gpus: int) -> Iterator[Finding]:
     """The driver answers, and there are as many GPUs as the largest job asks for."""
     if machine.executor != "local":

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from vlprm import prompts
 from vlprm.config.data import MatrixData
 from vlprm.config.plan import Plan
+from vlprm.errors import UserError
 from vlprm.preflight.downloads import Download
 from vlprm.preflight.finding import Finding, failure, named, ok, warning
 
@@ -49,6 +51,34 @@ def _paths(plan: Plan) -> Iterator[tuple[str, str]]:
     for name, model in config.models.items():
         if model.source == "published" and model.path is not None:
             yield f"{model.path}/model.safetensors", f"models.{name}"
+
+
+def check_prompts(plan: Plan) -> Iterator[Finding]:
+    """Every prompt that the configuration names: it exists, and takes what it will be given."""
+    wanted = dict(_prompts(plan))
+    wrong = []
+    for where, (name, slots) in wanted.items():
+        try:
+            prompts.render(name, **dict.fromkeys(slots, ""))
+        except UserError as error:
+            wrong.append(f"{where}: {error.what}")
+    if wrong:
+        yield failure("prompts", named(wrong), "name files of src/vlprm/prompts, without .txt")
+    else:
+        yield ok("prompts", f"{len(wanted)} named, all there")
+
+
+def _prompts(plan: Plan) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+    """Key -> prompt and its slots."""
+    config = plan.config
+    for name, policy in config.policies.items():
+        yield f"policies.{name}.user_prompt", (policy.user_prompt, ("question",))
+        if policy.system_prompt is not None:
+            yield f"policies.{name}.system_prompt", (policy.system_prompt, ())
+    for name, prm in config.prms.items():
+        yield f"prms.{name}.system_prompt", (prm.system_prompt, ())
+    yield "labels.judge.prompt", (config.labels.judge.prompt, ("problem", "solution"))
+    yield "labels.examples.system_prompt", (config.labels.examples.system_prompt, ())
 
 
 def check_keys(keys: Mapping[str, str]) -> Iterator[Finding]:

@@ -35,6 +35,8 @@ class Machine:
     """Programs that such an executor calls."""
     queues: tuple[str, ...] = ()
     """Queues or partitions that the profile names."""
+    runtime_max: Mapping[str, int] = field(default_factory=dict)
+    """Minutes that the profile allows a rule's jobs; under the empty name, those of all rules."""
     containers: bool = False
     image_folder: Path = field(default=Path(".snakemake/singularity"))
 
@@ -109,6 +111,7 @@ def from_profile(settings: Mapping[str, Any], checkout: Path, workdir: Path) -> 
         submit=str(settings.get("cluster-generic-submit-cmd") or ""),
         commands=tuple(dict.fromkeys(_programs(settings))),
         queues=tuple(dict.fromkeys(_queues(settings))),
+        runtime_max=dict(_runtime_max(settings)),
         containers=containers or bool(settings.get("use-apptainer")),
         image_folder=image_folder(prefix, workdir),
     )
@@ -141,6 +144,18 @@ def _queues(settings: Mapping[str, Any]) -> Iterator[str]:
         for key, value in _pairs(table):
             if key in _QUEUE_KEYS and (name := _literal(value)):
                 yield name
+
+
+def _runtime_max(settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Rule (or nothing: all) and minutes, where the profile says a plain number."""
+    tables = [("", settings.get("default-resources"))]
+    own = settings.get("set-resources")
+    if isinstance(own, Mapping):
+        tables += [(str(rule), table) for rule, table in own.items()]
+    for rule, table in tables:
+        for key, value in _pairs(table):
+            if key.strip() == "runtime_max" and value.strip().isdigit():
+                yield rule, int(value)
 
 
 def _by_rule(table: object) -> list[object]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from vlprm.config import placement
 from vlprm.config.data import MatrixData
+from vlprm.config.placement import Placement
 from vlprm.config.plan import Plan
 
 # GB on disk of what a run writes, rough and on the safe side: a question with its picture, and a
@@ -14,6 +17,20 @@ from vlprm.config.plan import Plan
 _GB_QUESTION, _GB_ROLLOUT = 2e-4, 4e-6
 _GB_PUZZLE, _GB_PUZZLE_ROLLOUT = 2e-5, 2e-7
 _WIDER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class GpuJob:
+    """One job that runs models."""
+
+    stage: str
+    output: str
+    placed: dict[str, Placement]
+    """Role -> cards (``config.placement``)."""
+    policy: str | None = None
+    prm: str | None = None
+    scorer: str | None = None
+    """The model that scores, or is trained to."""
 
 
 class Needs:
@@ -25,7 +42,11 @@ class Needs:
 
     def gpus(self) -> int:
         """The most GPUs that one job still to run asks of a node; 0 when none does."""
-        return max((gpus for gpus, path in self._gpu_jobs() if not self._there(path)), default=0)
+        # a training takes as many cards as there are, its processes up to eight of them
+        return max(
+            (1 if job.stage == "train" else placement.cards(job.placed) for job in self.gpu_jobs()),
+            default=0,
+        )
 
     def keys(self) -> dict[str, str]:
         """Environment variables that must hold a key, and what for."""
@@ -61,8 +82,7 @@ class Needs:
 
     def roles(self) -> list[str]:
         """Roles of the images that the run's rules use."""
-        roles = ["cpu", "inference", *(["train"] if self._built() else [])]
-        return list(dict.fromkeys(map(self.plan.image, roles)))
+        return list(dict.fromkeys(map(self.plan.image, ("cpu", "gpu"))))
 
     def _there(self, path: str) -> bool:
         return (self.workdir / path).exists()
@@ -94,41 +114,48 @@ class Needs:
                 for name in evaluation.benchmarks:
                     yield from plan.tables("verdicts", policy, name)
 
-    def _gpu_jobs(self) -> Iterator[tuple[int, str]]:
-        """GPUs and an output of every job that runs a model."""
+    def gpu_jobs(self) -> Iterator[GpuJob]:
+        """Every job that runs a model on GPUs and whose output is not there yet."""
+        for job in self._model_jobs():
+            if placement.cards(job.placed) and not self._there(job.output):
+                yield job
+
+    def _model_jobs(self) -> Iterator[GpuJob]:
         config, plan, evaluation = self.config, self.plan, self.config.evaluation
-
-        def of_model(name: str) -> int:
-            return config.models[name].gpus
-
-        def of_policy(name: str) -> int:
-            return of_model(config.policies[name].model)
-
         teacher = config.labels.policy
+        of_teacher = placement.of_policy(config, teacher)
         for name in self._labelled():
-            for kind in ("rollouts", "estimates"):
-                yield from ((of_policy(teacher), p) for p in plan.tables(kind, teacher, name))
+            for stage, kind in (("rollout", "rollouts"), ("estimate", "estimates")):
+                for path in plan.tables(kind, teacher, name):
+                    yield GpuJob(stage, path, of_teacher, policy=teacher)
         for prm in self._trained():
-            yield of_model(config.prms[prm].base), plan.prm(prm)
+            base, placed = config.prms[prm].base, placement.of_training(config, prm)
+            yield GpuJob("train", plan.prm(prm), placed, prm=prm, scorer=base)
         for policy in evaluation.policies:
             for name in evaluation.benchmarks:
-                tables = plan.tables
-                yield from ((of_policy(policy), p) for p in tables("rollouts", policy, name))
-                for prm in evaluation.prms:
-                    gpus = of_model(config.prms[prm].base)
-                    yield from ((gpus, p) for p in tables("scores", prm, policy, name))
-                if evaluation.llm_judge:
-                    gpus = of_model(evaluation.llm_judge)
-                    yield from ((gpus, p) for p in tables("ranks", policy, name))
-        yield from self._searches()
+                placed = placement.of_policy(config, policy)
+                for path in plan.tables("rollouts", policy, name):
+                    yield GpuJob("rollout", path, placed, policy=policy)
+                yield from self._scorings(policy, name)
+            yield from self._searches(policy)
 
-    def _searches(self) -> Iterator[tuple[int, str]]:
+    def _scorings(self, policy: str, benchmark: str) -> Iterator[GpuJob]:
+        config, tables = self.config, self.plan.tables
+        for prm in config.evaluation.prms:
+            placed = placement.of_prm(config, prm)
+            for path in tables("scores", prm, policy, benchmark):
+                yield GpuJob("score", path, placed, prm=prm, scorer=config.prms[prm].base)
+        judge = config.evaluation.llm_judge
+        if judge is not None:
+            for path in tables("ranks", policy, benchmark):
+                yield GpuJob("rank", path, placement.of_judge(config), scorer=judge)
+
+    def _searches(self, policy: str) -> Iterator[GpuJob]:
         """A guided search holds policy and PRM at once."""
-        config, plan, evaluation = self.config, self.plan, self.config.evaluation
-        for prm in evaluation.prms:
-            for policy in evaluation.policies:
-                gpus = config.models[config.policies[policy].model].gpus
-                gpus += config.models[config.prms[prm].base].gpus
-                for name in evaluation.guided_benchmarks:
-                    for path in plan.tables("guided", prm, policy, name):
-                        yield gpus, path.replace(".parquet", ".rollouts.parquet")
+        config = self.config
+        for prm in config.evaluation.prms:
+            placed, base = placement.of_search(config, policy, prm), config.prms[prm].base
+            for name in config.evaluation.guided_benchmarks:
+                for path in self.plan.tables("guided", prm, policy, name):
+                    output = path.replace(".parquet", ".rollouts.parquet")
+                    yield GpuJob("search", output, placed, policy, prm, base)

@@ -6,9 +6,10 @@ A changed prompt is a new file with a new version in its name.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, meta
+from jinja2 import Environment, StrictUndefined, Template, meta
 
 from vlprm.errors import UserError
 
@@ -30,14 +31,21 @@ def render(name: str, **values: str) -> str:
     unknown prompt, a slot without a value, or a value without a slot (a question that never
     reaches the model is a wrong prompt, not a harmless one).
     """
-    source = _source(name).removesuffix("\n")
-    slots = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+    template, slots = _compiled(name)
     if slots != set(values):
         raise UserError(
             f"prompt {name!r} has the slots {sorted(slots)}, got values for {sorted(values)}",
             cure="name a prompt that is made for this use",
         )
-    return _ENVIRONMENT.from_string(source).render(**values)
+    return template.render(**values)
+
+
+@cache
+def _compiled(name: str) -> tuple[Template, frozenset[str]]:
+    """The prompt and its slots; compiled once, for it is filled once a question."""
+    source = _source(name).removesuffix("\n")
+    slots = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+    return _ENVIRONMENT.from_string(source), frozenset(slots)
 
 
 def sha256(name: str) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vlprm.answers.extract import extract_answer
-from vlprm.records import Rollout, Sample, Step, StepEstimate
+from vlprm.records import Rollout, Sample, Section, Step, StepEstimate
 from vlprm.sources.mmpr import CORPORA, answer_type_of
 from vlprm.sources.unusable import Unusable
 from vlprm.steps import StepParseError, split
@@ -26,17 +28,41 @@ _QUESTION = re.compile(r"<question>\s*(.*?)\s*</question>", re.DOTALL)
 
 @dataclass(slots=True)
 class PublishedRollouts:
-    """Records of a rollout file."""
+    """A rollout file, read as a stream, and what must be known of the whole to join it.
 
-    samples: list[Sample] = field(default_factory=list)
-    """Without images: the rows name files of another machine (see ``Judged.images``)."""
-    rollouts: list[Rollout] = field(default_factory=list)
-    """Token counts and seeds were not published and are 0."""
-    estimates: list[StepEstimate] = field(default_factory=list)
-    """Failed continuations were published as wrong ones, so ``n_failed`` is 0."""
+    ``kind`` names the corpus, ``where`` the file. Solution and prompt texts are kept as digests.
+    """
+
+    dataset: str
+    kind: str
+    where: str
+    samples: dict[str, Sample] = field(default_factory=dict)
+    """By id, without images: the rows name files of another machine (see ``Judged``)."""
+    sections: dict[str, tuple[Section, ...]] = field(default_factory=dict)
+    """Rollout id to the section of each step, in the order of the file."""
     unusable: list[Unusable] = field(default_factory=list)
-    by_solution: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    by_solution: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
     """Solution text to the ids of its rollouts and the prompts that asked for them."""
+
+    def read(
+        self, rows: Iterable[tuple[int, Mapping[str, Any]]]
+    ) -> Iterator[tuple[Rollout, list[StepEstimate]]]:
+        """Rollouts and their estimates from rows ``(line, object)``; what is unusable is listed.
+
+        Token counts and seeds were not published and are 0. Failed continuations were published
+        as wrong ones, so ``n_failed`` is 0. Numbers count every row of a question, usable or
+        not, so an id never depends on a parser.
+        """
+        counts: Counter[str] = Counter()
+        seen: dict[bytes, int] = {}
+        for line, row in rows:
+            try:
+                sample = _sample(row, self.dataset, self.kind)
+                number = counts[sample.id]
+                counts[sample.id] += 1
+                yield _parsed(self, sample, f"{sample.id}#{number:03d}", row, (line, seen))
+            except _UnusableError as error:
+                self.unusable.append(Unusable(f"{self.where}:{line}", str(error)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,73 +76,76 @@ class Reply:
 
 @dataclass(slots=True)
 class Judged:
-    """Replies of a results file, joined to rollouts."""
+    """What was asked of the judge about which rollouts, and its replies as a stream."""
 
-    replies: list[Reply] = field(default_factory=list)
-    images: dict[str, bytes] = field(default_factory=dict)
-    """Encoded image by sample id: the requests carry what the rollout rows only name."""
+    published: PublishedRollouts
+    asked: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Request id to ``(rollout id, judge)``."""
+    with_image: set[str] = field(default_factory=set)
+    """Ids of the samples whose image a request carried."""
     unusable: list[Unusable] = field(default_factory=list)
+
+    def read(self, results: Iterable[Mapping[str, Any]]) -> Iterator[Reply]:
+        """Replies in the order of the results.
+
+        Listed as unusable: a result without a request, a second one, a request without a result,
+        and a rollout no request was made for.
+        """
+        answered: set[str] = set()
+        for result in results:
+            name = str(result.get("custom_id"))
+            raw = result.get("verification_response")
+            if name not in self.asked:
+                self.unusable.append(Unusable(f"result {name}", "no usable request with this id"))
+            elif name in answered:
+                self.unusable.append(Unusable(f"result {name}", "a second result for this id"))
+            else:
+                answered.add(name)
+                rollout_id, judge = self.asked[name]
+                yield Reply(rollout_id, judge, raw if isinstance(raw, str) else "")
+        for name in self.asked:
+            if name not in answered:
+                self.unusable.append(Unusable(f"request {name}", "no result"))
+        judged = {rollout_id for rollout_id, _ in self.asked.values()}
+        for rollout_id in self.published.sections:
+            if rollout_id not in judged:
+                self.unusable.append(Unusable(rollout_id, "never sent to the judge"))
 
 
 class _UnusableError(ValueError):
     pass
 
 
-def read_rollouts(
-    rows: Iterable[tuple[int, Mapping[str, Any]]], dataset: str, kind: str, where: str
-) -> PublishedRollouts:
-    """Rows ``(line, object)`` of a published rollout file; ``kind`` names the corpus.
-
-    Numbers count every row of a question, usable or not, so an id never depends on a parser.
-    """
-    found = PublishedRollouts()
-    samples: dict[str, Sample] = {}
-    counts: Counter[str] = Counter()
-    seen: dict[str, int] = {}
-    for line, row in rows:
-        try:
-            sample = _sample(row, dataset, kind)
-            number = counts[sample.id]
-            counts[sample.id] += 1
-            _add(found, samples, sample, f"{sample.id}#{number:03d}", row, (line, seen))
-        except _UnusableError as error:
-            found.unusable.append(Unusable(f"{where}:{line}", str(error)))
-    found.samples = list(samples.values())
-    return found
-
-
-def read_judged(
+def read_requests(
     requests: Iterable[Mapping[str, Any]],
-    results: Iterable[Mapping[str, Any]],
     published: PublishedRollouts,
+    keep_image: Callable[[str, bytes], None],
 ) -> Judged:
-    """Join judge results to rollouts through the requests that asked for them.
+    """Join judge requests to rollouts; ``keep_image`` gets each sample's id and encoded image once.
 
     Listed as unusable: a request without a rollout, one that fits several rollouts, a second
-    request for a rollout or under an id already used, a request without a result, a result
-    without a request, and a rollout no request was made for.
+    request for a rollout or under an id already used.
     """
-    found = Judged()
-    asked = _asked(requests, published, found)
-    answered: set[str] = set()
-    for result in results:
-        name = str(result.get("custom_id"))
-        raw = result.get("verification_response")
-        if name not in asked:
-            found.unusable.append(Unusable(f"result {name}", "no usable request with this id"))
-        elif name in answered:
-            found.unusable.append(Unusable(f"result {name}", "a second result for this id"))
-        else:
-            answered.add(name)
-            rollout_id, judge = asked[name]
-            found.replies.append(Reply(rollout_id, judge, raw if isinstance(raw, str) else ""))
-    for name in asked:
-        if name not in answered:
-            found.unusable.append(Unusable(f"request {name}", "no result"))
-    judged = {rollout_id for rollout_id, _ in asked.values()}
-    for rollout in published.rollouts:
-        if rollout.id not in judged:
-            found.unusable.append(Unusable(rollout.id, "never sent to the judge"))
+    found = Judged(published)
+    taken: dict[str, str] = {}
+    for request in requests:
+        name = str(request.get("custom_id"))
+        try:
+            text, image = _content(request)
+            rollout_id = _rollout_of(text, published)
+            if name in found.asked:
+                raise _UnusableError("a second request under this id")
+            if rollout_id in taken:
+                raise _UnusableError(f"{rollout_id} was sent before, as {taken[rollout_id]}")
+        except _UnusableError as error:
+            found.unusable.append(Unusable(f"request {name}", str(error)))
+            continue
+        taken[rollout_id] = name
+        found.asked[name] = (rollout_id, sys.intern(str(request["body"].get("model"))))
+        sample_id = rollout_id.rpartition("#")[0]
+        if image is not None and sample_id not in found.with_image:
+            found.with_image.add(sample_id)
+            keep_image(sample_id, image)
     return found
 
 
@@ -136,22 +165,22 @@ def _sample(row: Mapping[str, Any], dataset: str, kind: str) -> Sample:
     )
 
 
-def _add(
+def _parsed(
     found: PublishedRollouts,
-    samples: dict[str, Sample],
     sample: Sample,
     rollout_id: str,
     row: Mapping[str, Any],
-    history: tuple[int, dict[str, int]],
-) -> None:
+    history: tuple[int, dict[bytes, int]],
+) -> tuple[Rollout, list[StepEstimate]]:
     """Parse one row completely, then keep all of it or nothing."""
-    if samples.get(sample.id, sample) != sample:
+    if found.samples.get(sample.id, sample) != sample:
         raise _UnusableError(f"{sample.id}: question or answer differ from an earlier row")
     text = row.get("response")
     if not isinstance(text, str):
         raise _UnusableError("no 'response'")
     line, seen = history
-    earlier = seen.setdefault(repr((sample.id, text, row.get("steps_with_score"))), line)
+    written = repr((sample.id, text, row.get("steps_with_score")))
+    earlier = seen.setdefault(_digest(written), line)
     if earlier != line:
         raise _UnusableError(f"repeats line {earlier}")
     try:
@@ -159,22 +188,26 @@ def _add(
     except StepParseError as error:
         raise _UnusableError(f"solution: {error.reason}") from error
     estimates = _estimates(rollout_id, steps, row.get("steps_with_score"))
-    samples[sample.id] = sample
-    found.estimates += estimates
-    found.rollouts.append(
-        Rollout(
-            id=rollout_id,
-            sample_id=sample.id,
-            text=text,
-            steps=steps,
-            answer=extract_answer(text, sample),
-            finish_reason="stop",
-            prompt_tokens=0,
-            completion_tokens=0,
-            seed=0,
-        )
+    found.samples.setdefault(sample.id, sample)
+    found.sections[rollout_id] = tuple(step.section for step in steps)
+    asked = _digest(str(row["question"]).strip())
+    found.by_solution.setdefault(_digest(text.strip()), []).append((rollout_id, asked))
+    rollout = Rollout(
+        id=rollout_id,
+        sample_id=sample.id,
+        text=text,
+        steps=steps,
+        answer=extract_answer(text, sample),
+        finish_reason="stop",
+        prompt_tokens=0,
+        completion_tokens=0,
+        seed=0,
     )
-    found.by_solution[text.strip()].append((rollout_id, str(row["question"]).strip()))
+    return rollout, estimates
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _estimates(rollout_id: str, steps: Sequence[Step], scores: object) -> list[StepEstimate]:
@@ -202,31 +235,6 @@ def _estimates(rollout_id: str, steps: Sequence[Step], scores: object) -> list[S
     return found
 
 
-def _asked(
-    requests: Iterable[Mapping[str, Any]], published: PublishedRollouts, found: Judged
-) -> dict[str, tuple[str, str]]:
-    """Request id to ``(rollout id, judge)``; fills images and unusable requests."""
-    asked: dict[str, tuple[str, str]] = {}
-    taken: dict[str, str] = {}
-    for request in requests:
-        name = str(request.get("custom_id"))
-        try:
-            text, image = _content(request)
-            rollout_id = _rollout_of(text, published)
-            if name in asked:
-                raise _UnusableError("a second request under this id")
-            if rollout_id in taken:
-                raise _UnusableError(f"{rollout_id} was sent before, as {taken[rollout_id]}")
-        except _UnusableError as error:
-            found.unusable.append(Unusable(f"request {name}", str(error)))
-            continue
-        taken[rollout_id] = name
-        asked[name] = (rollout_id, str(request["body"].get("model")))
-        if image is not None:
-            found.images.setdefault(rollout_id.rpartition("#")[0], image)
-    return asked
-
-
 def _content(request: Mapping[str, Any]) -> tuple[str, bytes | None]:
     """Text and decoded image of a request's one user message."""
     try:
@@ -245,9 +253,9 @@ def _content(request: Mapping[str, Any]) -> tuple[str, bytes | None]:
 
 def _rollout_of(text: str, published: PublishedRollouts) -> str:
     problem, solution = _second(text, "visual_reasoning_problem"), _second(text, "solution")
-    fitting = published.by_solution.get(solution, [])
+    fitting = published.by_solution.get(_digest(solution), [])
     if len(fitting) > 1:  # the same words may solve two questions
-        fitting = [item for item in fitting if item[1] == problem]
+        fitting = [item for item in fitting if item[1] == _digest(problem)]
     if len(fitting) != 1:
         count = "no rollout has" if not fitting else f"{len(fitting)} rollouts have"
         raise _UnusableError(f"{count} this solution")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from vlprm.config.slices import LabelSlice
@@ -31,28 +32,30 @@ def run(
         inputs=[rollouts, estimates, verdicts],
         outputs=[labels, dropped],
     ) as counts:
-        values: dict[str, list[StepEstimate]] = defaultdict(list)
-        for item in tables.read(estimates, StepEstimate):
-            values[item.rollout_id].append(item)
-        said = {item.rollout_id: item for item in tables.read(verdicts, Verdict)}
-        solutions = tables.read(rollouts, Rollout)
-        found: list[StepLabel] = []
+        values = tables.ByKey([estimates], StepEstimate, "rollout_id")
+        said = tables.ByKey([verdicts], Verdict, "rollout_id")
         reasons: list[tuple[str, str]] = []
-        for rollout in solutions:
-            steps, reason = label_rollout(
-                rollout,
-                values[rollout.id],
-                said.get(rollout.id),
-                config.rule,
-                min_graded=config.min_graded,
-            )
-            found += steps
-            if reason is not None:
-                reasons.append((rollout.id, reason))
-        tables.write(found, labels, StepLabel)
+        seen: Counter[str | int | None] = Counter()
+
+        def found() -> Iterator[StepLabel]:
+            for rollout in tables.iterate([rollouts], Rollout):
+                steps, reason = label_rollout(
+                    rollout,
+                    values.get(rollout.id, []),
+                    next(reversed(said.get(rollout.id, [])), None),
+                    config.rule,
+                    min_graded=config.min_graded,
+                )
+                seen.update(item.label for item in steps)
+                seen["rollouts"] += 1
+                if reason is not None:
+                    reasons.append((rollout.id, reason))
+                yield from steps
+
+        steps = tables.write(found(), labels, StepLabel)
         write_text(dropped, listing(reasons))
-        counts["rollouts"] = len(solutions)
+        counts["rollouts"] = seen["rollouts"]
         counts["dropped"] = len(reasons)
-        counts["steps"] = len(found)
-        counts["plus"] = sum(item.label == 1 for item in found)
-        counts["minus"] = sum(item.label == 0 for item in found)
+        counts["steps"] = steps
+        counts["plus"] = seen[1]
+        counts["minus"] = seen[0]

@@ -8,6 +8,7 @@ from vlprm.config.slices import MetricsSlice
 from vlprm.io import tables
 from vlprm.io.manifest import recorded
 from vlprm.metrics.accuracy import accuracy_metrics
+from vlprm.metrics.columns import GRADES, SEARCHED, SELECTIONS
 from vlprm.records import Grade, Metric, Rollout, Sample, Selection
 from vlprm.stages import VERSIONS
 
@@ -33,7 +34,8 @@ def run(
         inputs=[*samples, *grades, *selections, *guided, *guided_grades],
         outputs=[metrics],
     ) as counts:
-        ids = [sample.id for sample in tables.read_many(samples, Sample)]
+        ids = tables.frame(samples, Sample, ["id"])["id"].to_list()
+        graded = list(GRADES)
         shards, policies = len(samples), len(config.policies)
         found: list[Metric] = []
         for number, policy in enumerate(config.policies):
@@ -42,15 +44,15 @@ def run(
                 first = (place * policies + number) * shards
                 part = slice(first, first + shards)
                 searched[prm, config.guided_n] = (
-                    tables.read_many(guided[part], Rollout),
-                    tables.read_many(guided_grades[part], Grade),
+                    tables.frame(guided[part], Rollout, list(SEARCHED)),
+                    tables.frame(guided_grades[part], Grade, graded),
                 )
             found += accuracy_metrics(
                 config.benchmark,
                 policy,
                 ids,
-                tables.read_many(grades[number * shards : (number + 1) * shards], Grade),
-                tables.read(selections[number], Selection),
+                tables.frame(grades[number * shards : (number + 1) * shards], Grade, graded),
+                tables.frame([selections[number]], Selection, list(SELECTIONS)),
                 config=config.metrics,
                 guided=searched,
                 n=config.n,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from PIL.Image import Image
 
 from vlprm.benchmarks import BENCHMARKS
 from vlprm.config.data import FileData, MatrixData
+from vlprm.config.rehearsal import in_force
 from vlprm.config.slices import PrepareSlice
 from vlprm.drafts import SampleDraft
 from vlprm.errors import UserError
@@ -50,7 +54,25 @@ def _drafts(config: PrepareSlice) -> Iterator[SampleDraft]:
     if data.hub is not None:
         root = Path("resources/data") / config.dataset / data.path
     importer = BENCHMARKS[data.kind].drafts if data.kind in BENCHMARKS else SOURCES[data.kind]
-    return importer(config.dataset, root, first=data.first, start=config.start, stop=config.stop)
+    rows = partial(importer, config.dataset, root, first=data.first)
+    if rehearsal := in_force():
+        return _largest(rows(start=0, stop=rehearsal.pool[config.dataset]), config.stop)
+    return rows(start=config.start, stop=config.stop)
+
+
+def _largest(drafts: Iterator[SampleDraft], n: int) -> Iterator[SampleDraft]:
+    """Those with the most pixels, in the data set's order: a rehearsal's longest prompts."""
+    sized = [
+        (sum(_pixels(item, draft.id) for item in draft.images), -place, draft)
+        for place, draft in enumerate(drafts)
+    ]
+    chosen = sorted(sized, key=lambda item: item[:2], reverse=True)[:n]
+    return (draft for _, _, draft in sorted(chosen, key=lambda item: -item[1]))
+
+
+def _pixels(picture: bytes | Path | Image, where: str) -> int:
+    found = load(picture, where=where) if isinstance(picture, bytes | Path) else picture
+    return found.width * found.height
 
 
 def _sample(draft: SampleDraft, store: ImageStore) -> Sample:

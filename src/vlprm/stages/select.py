@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vlprm.answers.cluster import vote_keys
@@ -11,7 +11,7 @@ from vlprm.io import tables
 from vlprm.io.manifest import recorded
 from vlprm.prm.aggregate import AGGREGATIONS
 from vlprm.records import Rollout, Sample, Selection, StepScore
-from vlprm.search.select import Candidates, group_scores, select
+from vlprm.search.select import Candidates, Scores, group_scores, select
 from vlprm.stages import VERSIONS
 
 
@@ -31,25 +31,32 @@ def run(
         inputs=[*samples, *rollouts, *scores, *ranks],
         outputs=[selections],
     ) as counts:
-        drawn: dict[str, list[Rollout]] = defaultdict(list)
-        for item in tables.read_many(rollouts, Rollout):
-            drawn[item.sample_id].append(item)
-        questions = [
-            Candidates(
-                sample_id=sample.id,
-                rollouts=tuple(drawn[sample.id]),
-                keys=tuple(vote_keys([item.answer for item in drawn[sample.id]], sample)),
-            )
-            for sample in tables.read_many(samples, Sample)
-        ]
+        drawn = tables.ByKey(rollouts, Rollout, "sample_id")
         shards = len(rollouts)
         by_prm = {
-            prm: group_scores(tables.read_many(scores[i * shards : (i + 1) * shards], StepScore))
+            prm: tables.ByKey(scores[i * shards : (i + 1) * shards], StepScore, "rollout_id")
             for i, prm in enumerate(config.prms)
         }
-        judged = group_scores(tables.read_many(ranks, StepScore)) if ranks else None
-        found = select(questions, by_prm, judged, AGGREGATIONS, config.ranking, seed=config.seed)
-        tables.write(found, selections, Selection)
-        counts["questions"] = len(questions)
-        counts["candidates"] = sum(len(item.rollouts) for item in questions)
-        counts["selections"] = len(found)
+        judged = tables.ByKey(ranks, StepScore, "rollout_id") if ranks else None
+
+        def found() -> Iterator[Selection]:
+            for sample in tables.iterate(samples, Sample):
+                own = drawn.get(sample.id, [])
+                keys = vote_keys([item.answer for item in own], sample)
+                counts["questions"] += 1
+                counts["candidates"] += len(own)
+                yield from select(
+                    [Candidates(sample.id, tuple(own), tuple(keys))],
+                    {prm: _scores(known, own) for prm, known in by_prm.items()},
+                    _scores(judged, own) if judged is not None else None,
+                    AGGREGATIONS,
+                    config.ranking,
+                    seed=config.seed,
+                )
+
+        counts["questions"] = counts["candidates"] = 0
+        counts["selections"] = tables.write(found(), selections, Selection)
+
+
+def _scores(known: tables.ByKey[StepScore], rollouts: Sequence[Rollout]) -> Scores:
+    return group_scores([score for item in rollouts for score in known.get(item.id, [])])

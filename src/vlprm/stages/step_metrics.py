@@ -8,6 +8,7 @@ from vlprm.config.slices import MetricsSlice
 from vlprm.io import tables
 from vlprm.io.manifest import recorded
 from vlprm.metrics.calibration import CalibrationBin, calibration_bins, calibration_metrics
+from vlprm.metrics.columns import SCORES, VERDICTS
 from vlprm.metrics.step_f1 import ConfusionCell, confusion, judged_steps, step_metrics
 from vlprm.records import Metric, Rollout, StepScore, Verdict
 from vlprm.stages import VERSIONS
@@ -37,14 +38,13 @@ def run(
         cells: list[ConfusionCell] = []
         for number, policy in enumerate(policies):
             own = slice(number * shards, (number + 1) * shards)
-            ids = list(
-                dict.fromkeys(item.sample_id for item in tables.read_many(rollouts[own], Rollout))
-            )
-            said = tables.read_many(verdicts[own], Verdict)
+            names = tables.frame(rollouts[own], Rollout, ["sample_id"])["sample_id"]
+            ids = names.unique(maintain_order=True).to_list()
+            said = tables.frame(verdicts[own], Verdict, list(VERDICTS))
             for place, prm in enumerate(config.prms):
                 first = (place * len(policies) + number) * shards
                 judged = judged_steps(
-                    tables.read_many(scores[first : first + shards], StepScore), said
+                    tables.frame(scores[first : first + shards], StepScore, list(SCORES)), said
                 )
                 missing = len(said) - len(judged)
                 name = (config.benchmark, policy, prm)

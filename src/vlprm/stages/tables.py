@@ -10,7 +10,7 @@ from vlprm.config.slices import TablesSlice
 from vlprm.io import tables
 from vlprm.io.atomic import write_text
 from vlprm.io.manifest import recorded, versions
-from vlprm.metrics.label_statistics import LabelStatistics, label_statistics
+from vlprm.metrics.label_statistics import SECTIONS, LabelStatistics, label_statistics
 from vlprm.records import Metric, Rollout, StepLabel
 from vlprm.stages import VERSIONS
 from vlprm.tables.latex import strategies_tex
@@ -53,8 +53,13 @@ def run(
             by_source.append(
                 label_statistics(
                     source,
-                    tables.read_many(rollouts[part], Rollout),
-                    tables.read_many(labels[part], StepLabel),
+                    (
+                        (
+                            tables.frame([one], Rollout, ["id", SECTIONS]),
+                            tables.frame([other], StepLabel, ["rollout_id", "step_index", "label"]),
+                        )
+                        for one, other in zip(rollouts[part], labels[part], strict=True)
+                    ),
                 )
             )
         installed = ", ".join(f"{name} {number}" for name, number in versions().items())

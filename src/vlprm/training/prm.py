@@ -19,6 +19,7 @@ from vlprm.qwen.inputs import Images, QwenInputs
 from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
 from vlprm.training import packed
+from vlprm.training.clock import Clock
 from vlprm.training.collator import PRMCollator
 from vlprm.training.data import Conversations, survey
 from vlprm.training.processes import checkpoint_folder, first_process, own_gpu
@@ -77,7 +78,7 @@ def train_prm(
     with checkpoint_folder(out_dir, last=WEIGHTS) as scratch:
         arguments = _arguments(config, base, scratch, device, conduct)
         model = load_model(base_dir, dtype=_held_in(config, base), device=device)
-        dense = packed.flash_runs(device, base.dtype)
+        dense = packed.flash_runs(model, device, base.dtype)
         if dense:
             packed.use_packed(model)
         inputs = QwenInputs(base_dir, store, base.pixels)
@@ -96,7 +97,7 @@ def train_prm(
             args=arguments,
             train_dataset=data,
             data_collator=collate,
-            callbacks=[Lines(), *conduct.callbacks],
+            callbacks=[Lines(), Clock(), *conduct.callbacks],
         )
         steps = _run(trainer, states, conduct)
         if first_process():

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from tests.unit.puzzles import SMALL, Bounds, questions
+from vlprm.config.placement import WHOLE, Placement
 from vlprm.engines.hf_prm import HFScorer
 from vlprm.prm.format import ANSWER_HEADER, chat_text, readout_positions, render_turns
 from vlprm.protocols import ScoreRequest
 from vlprm.qwen.inputs import QwenInputs
 from vlprm.qwen.model import load_model
 
+CPU = Placement((), WHOLE)
 QUESTIONS, STORE = questions(3)
 STEPS = (["red star, blue cross", "colour constant so red"], ["red star"], ["blue", "b", "c", "d"])
 
@@ -31,7 +33,9 @@ def requests() -> list[ScoreRequest]:
 
 @pytest.fixture(scope="module")
 def scorer() -> HFScorer:
-    return HFScorer(SMALL, STORE, pixels=Bounds(), dtype="float32", device="cpu", batch_tokens=4096)
+    return HFScorer(
+        SMALL, STORE, pixels=Bounds(), dtype="float32", placement=CPU, batch_tokens=4096
+    )
 
 
 def test_scores_are_those_of_one_plain_forward_a_step(scorer: HFScorer) -> None:

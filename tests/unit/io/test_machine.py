@@ -37,7 +37,7 @@ def test_portable_class_does_not_name_the_processor(
     proc: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VLPRM_CPU", "portable")
-    found = machine.platform_of({"engine": {"gpus": 0}})
+    found = machine.platform_of(0)
     assert found.processor == "Intel(R) Xeon(R) Platinum 8480C"
     assert found.name.startswith("x86_64_portable_threads-2_torch-")
     assert found.gpu is None, (
@@ -47,11 +47,11 @@ def test_portable_class_does_not_name_the_processor(
 
 def test_native_class_does(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLPRM_CPU", "native")
-    assert "_GenuineIntel-6-avx512_" in machine.platform_of({}).name
+    assert "_GenuineIntel-6-avx512_" in machine.platform_of(0).name
 
 
 def test_gpu_and_driver_where_the_configuration_asks(proc: Path) -> None:
-    found = machine.platform_of({"models": [{"model": {"gpus": 2}}]})
+    found = machine.platform_of(2)
     assert (found.gpu, found.driver) == ("NVIDIA H100 80GB HBM3", "570")
     assert found.name.endswith("_NVIDIA-H100-80GB-HBM3_driver-570")
 

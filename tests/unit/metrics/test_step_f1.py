@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from vlprm.config.evaluation import MetricsConfig
+from vlprm.io.tables import schema_of
 from vlprm.metrics.calibration import (
     CalibrationBin,
     auroc,
@@ -17,7 +22,7 @@ from vlprm.metrics.calibration import (
 )
 from vlprm.metrics.label_statistics import label_statistics
 from vlprm.metrics.step_f1 import Judged, confusion, first_error, judged_steps, step_metrics
-from vlprm.records import Rollout, Section, Step, StepLabel, StepScore, Verdict
+from vlprm.records import Record, Rollout, Section, Step, StepLabel, StepScore, Verdict
 
 CONFIG = MetricsConfig(
     resamples=200, confidence=0.95, seed=1, thresholds=("half", "tuned"), calibration_bins=4
@@ -176,7 +181,21 @@ def test_label_statistics() -> None:
         label("c", 0, 1),
         label("c", 1, 0),
     ]
-    row = label_statistics("s", [solution(n) for n in "abcd"], labels).model_dump()
+
+    def frame(rows: Sequence[Record], record: type[Record]) -> pl.DataFrame:
+        table = pa.Table.from_pylist(
+            [item.model_dump(mode="json") for item in rows], schema=schema_of(record)
+        )
+        found = pl.from_arrow(table)
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+    solutions = [solution(name) for name in "abcd"]
+    shards = [
+        (frame(solutions[:2], Rollout), frame(labels[:4], StepLabel)),
+        (frame(solutions[2:], Rollout), frame(labels[4:], StepLabel)),
+    ]
+    row = label_statistics("s", shards).model_dump()
     assert row == {
         "source": "s",
         "rollouts": 4,

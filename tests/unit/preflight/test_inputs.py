@@ -11,7 +11,13 @@ from tests.unit.preflight.machines import machine_of, plan_of
 from tests.workflow.runs import nano
 from vlprm.preflight.downloads import downloads, plan_lines
 from vlprm.preflight.finding import report
-from vlprm.preflight.inputs import check_cache, check_files, check_hub_token, check_keys
+from vlprm.preflight.inputs import (
+    check_cache,
+    check_files,
+    check_hub_token,
+    check_keys,
+    check_prompts,
+)
 from vlprm.preflight.needs import Needs
 
 HUB = {"repo": "owner/name", "revision": "a" * 40, "gb": 1.5, "gated": True}
@@ -112,7 +118,7 @@ def test_gpus_only_for_jobs_still_to_run(tmp_path: Path) -> None:
         model["gpus"] = 1
     plan = plan_of(config)
     assert Needs(plan, tmp_path).gpus() == 2, "a guided search holds policy and PRM"
-    done = {path for _, path in Needs(plan, tmp_path)._gpu_jobs()}
+    done = {job.output for job in Needs(plan, tmp_path).gpu_jobs()}
     for path in done:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
@@ -127,3 +133,15 @@ def test_room_for_results_shrinks_as_they_come(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
     assert 0 < Needs(plan, tmp_path).results_gb() < empty
+
+
+def test_prompts_exist_and_take_what_they_are_given() -> None:
+    (found,) = check_prompts(plan_of())
+    assert found.state == "ok"
+    config = nano()
+    config["policies"]["small"]["user_prompt"] = "policy_mini_v9"
+    config["labels"]["judge"]["prompt"] = "policy_mini_v1"
+    (found,) = check_prompts(plan_of(config))
+    assert found.state == "failure"
+    assert "policies.small.user_prompt: no prompt 'policy_mini_v9'" in found.what
+    assert "labels.judge.prompt: prompt 'policy_mini_v1' has the slots" in found.what

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from PIL import Image
 
 from tests.unit.puzzles import SMALL, Bounds
 from vlprm.io.images import ImageStore
+from vlprm.qwen import inputs
 from vlprm.qwen.inputs import QwenInputs
 from vlprm.records import Message
 
@@ -37,3 +39,35 @@ def test_chat_is_the_templates_text() -> None:
     )
     pads = "<|image_pad|>" * inputs.image_tokens(ref)
     assert shown == by_template.replace("<|image_pad|>", pads) + "red"
+
+
+def test_patches_made_ahead_in_threads_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ImageStore()
+    sizes = ((84, 84), (196, 140), (300, 40), (57, 91))
+    refs = [store.put(Image.linear_gradient("L").resize(size).convert("RGB")) for size in sizes]
+    plain, ahead = (QwenInputs(SMALL, store, Bounds()) for _ in range(2))
+    ahead.ahead(refs)
+    ahead.ahead(refs)
+    wanted, found = plain.patches(refs), ahead.patches(refs)
+    assert wanted is not None and found is not None
+    assert torch.equal(found.pixel_values, wanted.pixel_values)
+    assert [tuple(row) for row in found.grid_thw.tolist()] == [plain.grid(ref) for ref in refs]
+    one = ahead.patches(refs[:1])
+    assert one is not None
+    assert one.pixel_values.nbytes == ahead._bytes(refs[0])
+    monkeypatch.setattr(inputs, "AHEAD_BYTES", ahead._bytes(refs[0]))
+    fresh = QwenInputs(SMALL, store, Bounds())
+    fresh.ahead(refs)
+    assert list(fresh._coming) == [refs[0].sha256]
+
+
+def test_kept_patches_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ImageStore()
+    refs = [store.put(Image.new("RGB", (84, 84), shade)) for shade in ("red", "blue", "green")]
+    kept = QwenInputs(SMALL, store, Bounds())
+    monkeypatch.setattr(inputs, "KEPT_BYTES", 2 * kept._bytes(refs[0]))
+    kept.patches(refs[:2])
+    kept.patches(refs[:1])
+    kept.patches(refs[2:])
+    assert list(kept._patches) == [refs[0].sha256, refs[2].sha256]
+    assert kept._kept == 2 * kept._bytes(refs[0])

@@ -1,0 +1,111 @@
+"""Stated speeds: what a job takes before anything of a run has been measured.
+
+GPU figures were measured on one H100 80 GB in the pinned image, with random weights of the 3B
+shape (7.5 GB in bfloat16), and scale with a model's size in bytes; CPU figures are those of the
+mini experiment's models on one core. A rehearsal's own figures replace all of them
+(``config.times``).
+"""
+
+from __future__ import annotations
+
+from vlprm.config.models import ModelConfig
+from vlprm.config.run import Config
+from vlprm.config.work import Job
+
+SHAPE_GB = 7.5
+"""Weights of the shape that was measured."""
+DRAWN_TOKENS = 9_800.0
+"""Tokens a second and card of a policy: 128 questions x 16 in vLLM 0.10.1.1, 588-token prompts."""
+REQUESTS = 384.0
+"""Completions a second of vLLM's front end with the card idle: no policy is faster than that."""
+SCORED = 27.7
+"""Candidates a second and card of a PRM: 512 of 8 steps and 1,977 tokens, steps and whole."""
+TRAINED_TOKENS = 7_600.0
+"""Tokens a second and card: micro batch 4, gradient checkpointing, sdpa."""
+START, READ_GB = 60.0, 0.5
+"""Seconds until vLLM stands (measured: 35 to 60), and GB of weights read in a second."""
+
+ROLLOUT_TOKENS = 400.0
+"""Mean of 64 published candidates (MathVista, upstream's result file): 375."""
+PREFIXES = 8.7
+"""Continued prefixes a rollout: 71.5 million continuations of 515,400 rollouts x 16."""
+LEFT = 0.5
+"""Share of a solution that a continuation still draws, over all its prefixes."""
+CONVERSATION_TOKENS = 2_000.0
+"""Of a training conversation: the scored candidates above have 1,977."""
+
+JUDGE_SECONDS = 30.0
+"""One reply of a judge behind an API; an assumption, no measurement."""
+CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 20_000.0, 60.0, 2_500.0
+"""Tokens, candidates and tokens a second of the mini models (3 MB) on one core."""
+# seconds for one unit of rules that run no model, each on one core and on the safe side
+PLAIN = {
+    "prepare": 0.05, "published": 0.05, "base": 0.3, "label": 0.002, "examples": 0.002,
+    "grade": 0.02, "grade_guided": 0.02, "select": 0.005, "metrics": 0.002,
+    "step_metrics": 0.002, "tables": 0.0005, "figures": 60.0,
+}  # fmt: skip
+
+
+def start_seconds(job: Job, config: Config) -> float:
+    """Until the job's engines stand; 10 s of imports where there is none on a card."""
+    if job.gpus == 0:
+        return 10.0
+    return START + sum(_gb(model) for model in _models(job, config)) / READ_GB
+
+
+def unit_seconds(job: Job, config: Config) -> float:
+    """Seconds of one unit of a job by the stated speeds."""
+    if job.rule in PLAIN:
+        return PLAIN[job.rule]
+    if job.rule == "judge":
+        judge = config.labels.judge
+        return JUDGE_SECONDS / (judge.concurrency or 1) if judge.engine == "api" else 0.001
+    model = _models(job, config)[0]
+    if job.rule in ("rollout", "estimate"):
+        k = config.labels.estimates.continuations if job.rule == "estimate" else 1
+        completions = PREFIXES * k if job.rule == "estimate" else 1.0
+        tokens = ROLLOUT_TOKENS * (LEFT if job.rule == "estimate" else 1.0)
+        return completions * _drawn(model, tokens)
+    if job.rule in ("score", "rank"):
+        return 1 / (SCORED * _scale(model)) if model.gpus else 1 / CPU_SCORED
+    if job.rule == "train":
+        tokens = TRAINED_TOKENS / (_gb(model) / SHAPE_GB) * job.gpus
+        return CONVERSATION_TOKENS / (tokens if job.gpus else CPU_TRAINED)
+    return _searched(job, config)
+
+
+def _searched(job: Job, config: Config) -> float:
+    """One question of a guided search: its candidates' tokens are drawn once, every step of each
+    is scored with what precedes it, and one model waits while the other works."""
+    policy, prm = _models(job, config)
+    n = config.evaluation.guided.n
+    scored = SCORED * _scale(prm) if prm.gpus else CPU_SCORED
+    return n * (_drawn(policy, ROLLOUT_TOKENS) + PREFIXES * LEFT / scored)
+
+
+def _drawn(model: ModelConfig, tokens: float) -> float:
+    """Seconds of one completion."""
+    if model.gpus == 0:
+        return tokens / CPU_DRAWN
+    return max(tokens / (DRAWN_TOKENS * _scale(model)), 1 / REQUESTS)
+
+
+def _scale(model: ModelConfig) -> float:
+    """How much faster than the measured shape on one card: fewer bytes, more cards."""
+    return SHAPE_GB / _gb(model) * model.gpus
+
+
+def _gb(model: ModelConfig) -> float:
+    """Weights in GB; the measured shape's where the configuration states none."""
+    return (model.hub.gb if model.hub is not None else None) or SHAPE_GB
+
+
+def _models(job: Job, config: Config) -> list[ModelConfig]:
+    """The models that a job runs, the policy first."""
+    models, keys = config.models, job.keys
+    if job.rule in ("rollout", "estimate"):
+        return [models[config.policies[keys[0]].model]]
+    if job.rule == "rank":
+        return [models[str(config.evaluation.llm_judge)]]
+    prm = models[config.prms[keys[0]].base]
+    return [models[config.policies[keys[1]].model], prm] if job.rule == "search" else [prm]
