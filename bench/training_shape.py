@@ -168,7 +168,8 @@ def model_config(options: argparse.Namespace) -> Any:
     from vlprm.config.models import ModelConfig
 
     return ModelConfig(
-        source="published", path=str(options.model), engines={"scorer": "transformers"}, dtype=options.dtype,
+        source="published", path=str(options.model), engines={"scorer": "transformers"},
+        dtype=options.dtype,
         pixels={"min": 784, "max": 28 * 28 * 1280}, batch_tokens=65536, gpus=min(options.gpus, 1),
     )  # fmt: skip
 
