@@ -55,7 +55,7 @@ def rotary_positions(model: Any) -> Callable[[Tensor, Tensor | None], Tensor]:
     return positions
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def packed_attention(
     module: Any,
     query: Tensor,

@@ -72,7 +72,7 @@ def train_prm(
     conduct = conduct or Conduct()
     settle_torch(training=True, on_gpu=base.gpus > 0)
     if base.gpus:  # filling fresh memory with NaN, to find its readers, costs bandwidth
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (typed as a module)
     check_deepspeed(config.deepspeed)
     device = own_gpu() if base.gpus else "cpu"
     with checkpoint_folder(out_dir, last=WEIGHTS) as scratch:
