@@ -109,7 +109,8 @@ def _questions(options: argparse.Namespace, store: ImageStore) -> list[Generatio
 def _policy(options: argparse.Namespace, store: ImageStore) -> VLLMPolicy:
     on_cpu = vllm_cpu.ready()
     model = ModelConfig(
-        source="published", path=str(options.model), engines=Engines(policy="vllm"), dtype=options.dtype,
+        source="published", path=str(options.model), engines=Engines(policy="vllm"),
+        dtype=options.dtype,
         pixels=Pixels(min=784, max=1003520), batch_tokens=65536, gpus=0 if on_cpu else 1,
     )  # fmt: skip
     placement = Placement(() if on_cpu else (0,), WHOLE)

@@ -36,7 +36,9 @@ def mini() -> dict[str, Any]:
     config["models"] = {name: on_cards(item) for name, item in config["models"].items()}
     for item in (*config["sources"].values(), *config["benchmarks"].values()):
         item["data"]["shard_size"] = item["data"]["n"]
-    config["training"]["prm"]["deepspeed"] = DEEPSPEED
+    config["training"]["prm"] |= {"deepspeed": DEEPSPEED, "cards": 1}
+    shared = {"share": True, "policy_memory": 0.55, "prm_memory": 0.35}
+    config["evaluation"]["guided"]["placement"] = shared
     return config
 
 

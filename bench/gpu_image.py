@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ RESULTS = ROOT / "bench" / "results"
 
 def enter() -> None:
     """Start this script again inside the image, unless there. Exits 2 without image or GPU."""
-    if DESCRIPTION.exists() or "--device=cpu" in sys.argv:
+    on_cpu = re.search(r"--device[ =]cpu\b", " ".join(sys.argv))
+    if DESCRIPTION.exists() or on_cpu:
         return
     from vlprm.config.images import load_images
 

@@ -66,7 +66,7 @@ def main() -> None:
     shutil.rmtree(given.out, ignore_errors=True)
     given.out.mkdir(parents=True)
     started = time.monotonic()
-    save_checkpoint(model, model.state_dict(), given.checkpoint, given.out)
+    save_checkpoint(model, "bfloat16", given.checkpoint, given.out)
     seconds = time.monotonic() - started
     del model
     gc.collect()

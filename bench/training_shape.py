@@ -49,10 +49,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--spread", type=int, default=0, help="lengths differ by up to so many")
     parser.add_argument("--image", default="448x448")
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--losses", action="store_true", help="print the loss of every step")
     parser.add_argument("--group-by-length", action="store_true")
     parser.add_argument("--tune-vision", action="store_true")
     parser.add_argument("--fast", action="store_true", help="without deterministic algorithms")
-    parser.add_argument("--losses", action="store_true", help="print the loss of every step")
     parser.add_argument("--save-minutes", type=float, default=None, help="also keep a state")
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -119,10 +119,11 @@ def measure(options: argparse.Namespace) -> None:
                     torch.cuda.synchronize()
                 self.times[state.global_step] = time.monotonic()
 
-        def on_train_begin(self, _a: Any, state: Any, _c: Any, **more: Any) -> None:
-            state.logging_steps = 1 if options.losses else 10
+        def on_train_begin(self, args: Any, state: Any, _c: Any, **more: Any) -> None:
             if options.fast:
                 torch.use_deterministic_algorithms(False)
+            if options.losses:
+                args.logging_steps = state.logging_steps = 1
             self.model, self.times = more["model"], {}
 
         def on_train_end(self, _a: Any, state: Any, _c: Any, **_: Any) -> None:
@@ -207,11 +208,11 @@ def report(options: argparse.Namespace, clock: Any, weights: Path) -> None:
         print_line(f"{name}/reserved", torch.cuda.max_memory_reserved() / 2**30, "GiB")
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print_line(f"{name}/host", host, "GiB")
-    if options.losses:
-        print(json.dumps({"name": name, "losses": clock.losses}))
     for when, loss in (("first", clock.losses[:1]), ("last", clock.losses[-1:])):
         if loss:
-            print_line(f"{name}/loss_{when}", loss[0], "loss")
+            print_line(f"{name}/loss_{when}", loss[0], "mean of 10 steps")
+    if options.losses:
+        print(json.dumps({"name": name, "losses": clock.losses}))
     made = pq.ParquetFile(options.work / "examples.parquet").metadata.num_rows
     print(json.dumps({"name": name, "conversations": made, "sha256": sha256_of(weights)}))
 

@@ -7,10 +7,10 @@ sampling and everything around them is vLLM's own code.
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import types
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -64,14 +64,14 @@ def _prefill(
     values: torch.Tensor,
     query_starts: torch.Tensor,
     key_starts: torch.Tensor,
-    longest_query: int,
-    longest_key: int,
+    _longest_query: int,
+    _longest_key: int,
     scale: float,
     causal: bool,
     tables: torch.Tensor,
     slopes: Any = None,
-    *rest: Any,
-    **more: Any,
+    *_: Any,
+    **__: Any,
 ) -> None:
     """Causal attention of new tokens over a paged cache, one sequence at a time.
 
@@ -83,7 +83,7 @@ def _prefill(
     block, heads, groups = keys.shape[3], keys.shape[1], query.shape[1] // keys.shape[1]
     width = query.shape[2]
     starts, ends = query_starts.tolist(), key_starts.tolist()
-    for row, (first, last) in enumerate(itertools.pairwise(starts)):
+    for row, (first, last) in enumerate(pairwise(starts)):
         length = ends[row + 1] - ends[row]
         used = tables[row, : -(-length // block)].long()
         key = keys[used].permute(0, 3, 1, 2, 4).reshape(-1, heads, width)[:length]

@@ -1,19 +1,3 @@
-from vlprm.config.training import host_mb
-
-
-def recipe(wildcards):
-    """The training block of a PRM."""
-    return CFG.training[CFG.prms[wildcards.prm].training]
-
-
-def node_mb(wildcards):
-    """Host memory of a node: every process reads the weights. A size not stated counts as 7B's."""
-    base = CFG.models[CFG.prms[wildcards.prm].base]
-    if not base.gpus:
-        return ENGINE_MB
-    return host_mb(recipe(wildcards), recipe(wildcards).cards, (base.hub and base.hub.gb) or 17)
-
-
 rule train:
     input:
         examples=PLAN.examples(),
@@ -27,7 +11,7 @@ rule train:
         image_of("gpu")
     resources:
         **PLACED_TRAINING,
-        mem_mb=node_mb,
+        mem_mb=training_mb,
         runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
         nodes=1,

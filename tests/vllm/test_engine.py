@@ -23,6 +23,8 @@ from vlprm.protocols import Policy
 from vlprm.qwen.inputs import QwenInputs
 from vlprm.records import ImageRef, Sampling
 
+pytest.importorskip("vllm")
+
 ASKED = [request(sample, (1, 2, 3)) for sample in QUESTIONS[:4]]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.workflow.runs import Workdir, nano
-from vlprm.io import parts
+from vlprm.io import parts, running
 
 STAGES = (
     "prepare", "rollout", "estimate", "judge", "label", "examples", "train", "grade", "score",
@@ -70,12 +70,12 @@ def test_killed_in_every_stage(nano_run: Workdir, tmp_path_factory: pytest.TempP
     assert found == nano_run.digests()
 
 
-def held(folder: Path, batch: int, limit: float = 240) -> parts.Running:
+def held(folder: Path, batch: int, limit: float = 240) -> running.Running:
     """Wait until a stage's engine has this batch."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         try:
-            found = parts.Running.model_validate_json((folder / parts.RUNNING).read_bytes())
+            found = running.Running.model_validate_json((folder / running.NAME).read_bytes())
         except FileNotFoundError:
             time.sleep(0.02)
             continue
@@ -92,9 +92,9 @@ def test_killed_in_the_middle_of_a_shard(tmp_path: Path) -> None:
     config["sources"]["matrix-train"]["data"] |= {"n": 600, "shard_size": 600}  # three batches
     target = "results/nano/rollouts/small/matrix-train/000.parquet"
     whole, other = Workdir(tmp_path / "whole"), Workdir(tmp_path / "killed")
-    output, log = other.path / target, other.path / target.replace("results", "logs")
-    log = log.with_suffix(".log")
+    output = other.path / target
     folder = parts.folder_of(output)
+    log = other.path / "logs/nano/rollout/small/matrix-train/000.log"
 
     process = started(other, config, target)  # the job dies: its Snakemake deletes what it wrote
     job = held(folder, 2)

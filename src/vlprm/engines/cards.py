@@ -1,4 +1,4 @@
-"""The cards of a placement as torch's devices, and how much of their memory is free."""
+"""The cards of a placement as torch's devices, and what of their memory is left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vlprm.engines.readiness import check_cards
 def devices_of(placement: Placement) -> tuple[torch.device, ...]:
     """The placement's devices; the CPU without cards.
 
-    Raises UserError when torch sees none or fewer of them.
+    Raises UserError when torch sees none or fewer of them (``readiness.check_cards``).
     """
     if not placement.devices:
         return (torch.device("cpu"),)

@@ -75,8 +75,8 @@ class HFScorer:
         batch_tokens: int,
         variant: Variant | None = None,
     ) -> None:
-        """Raises UserError, before weights are read, for a tokenizer without value tokens, absent
-        cards and too little memory; after that for a shape that does not split over the cards."""
+        """Raises UserError before weights are read for a tokenizer without value tokens and absent
+        cards, after that for a shape that does not split over the cards and too little memory."""
         how = variant or Variant()
         self._inputs = QwenInputs(model_dir, store, pixels)
         values = [self._inputs.token_id(token) for token in VALUE_TOKENS]

@@ -155,6 +155,8 @@ class Front:
         images = [self._image(ref) for message in messages for ref in message.images]
         if images:
             asked["multi_modal_data"] = {"image": images}
+            # the engine's own setting of use_fast loses to a default (models/qwen2_5_vl.py:792)
+            asked["mm_processor_kwargs"] = dict(self._family.processor(self._pixels))
         if not hasattr(self._local, "processor"):
             self._local.processor = self._processor()
         _, request = self._local.processor.process_inputs("", asked, self._placeholder)

@@ -14,30 +14,20 @@ batch is refused. A SIGTERM or Ctrl-C is no death.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
-import platform
 import re
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Generic, TypeVar
-
-from pydantic import ValidationError
 
 from vlprm.errors import UserError
 from vlprm.io import tables
-from vlprm.io.atomic import write_text
-from vlprm.io.code import code_sha256
 from vlprm.io.manifest import Counts, sha256_of
+from vlprm.io.running import DEATHS, AllFailedError, Watch
 from vlprm.records import Record, Rollout, Sample
 
 log = logging.getLogger(__name__)
@@ -46,39 +36,12 @@ R = TypeVar("R", bound=Record)
 E = TypeVar("E")
 
 SUFFIX = ".parts"
-RUNNING = "running.json"
-DEATHS = 3
-"""A batch that ended its process this often is not given to an engine again."""
 DOWN = 8
 """From this many requests on, a batch without any answer means that the engine is down; fewer may
 well be questions that cannot be drawn or judged, which is a value."""
 _DIGITS = 16
 _PART = re.compile(rf"(\d{{4,}}-[0-9a-f]{{{_DIGITS}}})-([0-9a-f]{{{_DIGITS}}})\.parquet")
 _UNFINISHED = "unfinished.parquet"
-
-
-class AllFailedError(Exception):
-    """No request of a batch came back; raised by what asks, told by :func:`made`."""
-
-
-class Running(Record):
-    """The batch that an engine has now, in ``running.json``."""
-
-    stage: str
-    batch: int
-    """From 1, as in the names of the parts."""
-    of: int
-    key: str
-    code: str
-    """Digest of the stage's code: with other code the deaths are counted anew."""
-    attempt: int
-    since: datetime
-    host: str
-    pid: int
-    ids: tuple[str, ...]
-    """Questions or rollouts of the batch, in order."""
-    error: str | None = None
-    """What the process said when it failed; None when it could say nothing, or still runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +130,9 @@ class _Shelf(Generic[T, R]):
         self._stage, self._record, self._what = counts.stage, record, what
         self._batches: Sequence[Sequence[T]] = batches
         self.folder = folder_of(counts.outputs[0])
-        self._code = code_sha256(counts.stage)
+        self._watch = Watch(counts.stage, self.folder)
         start = hashlib.sha256(f"{counts.identity}\n{tables.schema_of(record)}".encode())
         self._keys = [_key(start, batch, reads) for batch in batches]
-        self._deaths: dict[str, int] = {}
 
     def find(self) -> dict[int, Path]:
         """Whole parts of these very batches, by number; all others are removed."""
@@ -203,69 +165,41 @@ class _Shelf(Generic[T, R]):
 
         Raises UserError when that batch has ended its process too often.
         """
-        try:
-            last = Running.model_validate_json((self.folder / RUNNING).read_bytes())
-        except (OSError, ValidationError):
+        last = self._watch.last([self._keys[number - 1] for number in missing])
+        if last is None:
             return
-        if last.key not in [self._keys[number - 1] for number in missing]:
-            return  # other inputs, or done after all
-        attempts = last.attempt if last.code == self._code else 0
-        batch = self._batches[self._keys.index(last.key)]
+        which = f"batch {last.batch} of {last.of}"
+        named = self._named(self._batches[self._keys.index(last.key)])
         said = f" ({last.error})" if last.error else ""
-        log.warning(
-            "%s: the last run died in batch %d of %d with %s%s; attempt %d of %d",
-            *(last.stage, last.batch, last.of, self._named(batch), said, attempts + 1, DEATHS),
-        )
-        if attempts >= DEATHS:
+        if last.attempt >= DEATHS:
             raise UserError(
-                f"batch {last.batch} of {last.of} has ended its process {attempts} times{said}: "
-                + self._named(batch),
-                where=f"{self._stage}, {self.folder / RUNNING}",
-                cure=f"see the job's log, memory and walltime, and these {self._what} (the file"
-                " lists all their ids); when the cause is gone, delete the file and rerun: "
+                f"{which} has ended its process {last.attempt} times{said}: {named}",
+                where=f"{self._stage}, {self._watch.file}",
+                cure=f"see the job's log, its memory, and these {self._what} (the file lists all"
+                " their ids); when the cause is gone, delete the file and rerun: "
                 + self._safe(len(self._batches) - len(missing)),
             )
-        self._deaths[last.key] = attempts
+        log.warning(
+            "%s: the last run died in %s with %s%s; attempt %d of %d",
+            *(self._stage, which, named, said, last.attempt + 1, DEATHS),
+        )
 
     def answer(
         self, number: int, ask: Callable[[E, Sequence[T]], Sequence[R]], engine: E
     ) -> Sequence[R]:
-        """The records of one batch, asked for under the eye of ``running.json``."""
-        key, batch = self._keys[number - 1], self._batches[number - 1]
-        running = Running(
-            stage=self._stage,
-            batch=number,
-            of=len(self._batches),
-            key=key,
-            code=self._code,
-            attempt=self._deaths.get(key, 0) + 1,
-            since=datetime.now(UTC),
-            host=platform.node(),
-            pid=os.getpid(),
-            ids=tuple(item.id for item in batch),
-        )
-        self._write(running)
+        """The records of one batch, asked for while ``running.json`` names it."""
+        key, batch, of = self._keys[number - 1], self._batches[number - 1], len(self._batches)
         try:
-            with _on_term(self._done):
-                records = ask(engine, batch)
+            with self._watch.over(number, of, key, tuple(item.id for item in batch)):
+                return ask(engine, batch)
         except AllFailedError as error:
-            self._done()
             raise UserError(
-                f"all requests of batch {number} of {len(self._batches)} failed"
-                f" ({self._named(batch)}), the first: {error}",
+                f"all requests of batch {number} of {of} failed ({self._named(batch)}),"
+                f" the first: {error}",
                 where=self._stage,
                 cure="see that the engine or its address answers, then rerun: "
                 + self._safe(sum(1 for path in self.folder.iterdir() if _PART.match(path.name))),
             ) from error
-        except Exception as error:
-            first = (str(error).splitlines() or [""])[0]
-            self._write(running.model_copy(update={"error": f"{type(error).__name__}: {first}"}))
-            raise
-        except BaseException:  # Ctrl-C: no fault of the batch
-            self._done()
-            raise
-        self._done()
-        return records
 
     def keep(self, number: int, records: Sequence[R]) -> Path:
         """Write a batch's part: there whole, under a name that says so, or not there."""
@@ -288,12 +222,6 @@ class _Shelf(Generic[T, R]):
         """The output and its manifest are there: the parts have done their work."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write(self, running: Running) -> None:
-        write_text(self.folder / RUNNING, running.model_dump_json(indent=1) + "\n")
-
-    def _done(self) -> None:
-        (self.folder / RUNNING).unlink(missing_ok=True)
-
     def _name(self, number: int) -> str:
         return f"{number:04}-{self._keys[number - 1]}"
 
@@ -303,30 +231,6 @@ class _Shelf(Generic[T, R]):
 
     def _safe(self, count: int) -> str:
         return f"{count} of {len(self._batches)} batches are safe on disk and are not asked again"
-
-
-@contextlib.contextmanager
-def _on_term(action: Callable[[], None]) -> Iterator[None]:
-    """Do ``action`` before a SIGTERM ends the process: walltime, preemption, a deleted job.
-
-    Those come from outside and say nothing against the batch. Outside the main thread, where
-    Python allows no handler, nothing is done.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ended(number: int, frame: FrameType | None) -> None:
-        del frame
-        action()
-        signal.signal(number, before)
-        os.kill(os.getpid(), number)
-
-    before = signal.signal(signal.SIGTERM, ended)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _key(

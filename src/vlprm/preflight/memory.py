@@ -9,7 +9,7 @@ from pathlib import Path
 from vlprm.config import memory
 from vlprm.config.memory import GIB, Need
 from vlprm.config.models import ModelConfig
-from vlprm.config.placement import WHOLE, Placement
+from vlprm.config.placement import CPU, WHOLE, Placement
 from vlprm.config.plan import Plan
 from vlprm.config.shapes import KNOWN, Shapes, read_shapes
 from vlprm.preflight.finding import Finding, failure, ok, warning
@@ -23,9 +23,10 @@ tensor more (an embedding of 300 to 550 million)."""
 
 
 def check_memory(
-    plan: Plan, workdir: Path, jobs: Iterator[GpuJob], card: float
+    plan: Plan, workdir: Path, jobs: Iterator[GpuJob], card: float, here: int | None = None
 ) -> Iterator[Finding]:
-    """One finding a stage and its models; ``card``: bytes of one card.
+    """One finding a stage and its models; ``card``: bytes of one card, ``here``: cards of this
+    machine, where a training runs on no more of them.
 
     A model whose shapes nobody knows before it is fetched is a warning.
     """
@@ -34,7 +35,7 @@ def check_memory(
         key = (job.stage, job.policy, job.prm, job.scorer)
         if key not in seen:
             seen.add(key)
-            yield _StageMemory(plan, workdir, job, card).finding()
+            yield _StageMemory(plan, workdir, job, card, here).finding()
 
 
 def estimate_gb(plan: Plan, workdir: Path, job: GpuJob) -> dict[str, float]:
@@ -54,8 +55,12 @@ def shapes_of(plan: Plan, workdir: Path, name: str) -> Shapes | None:
 
 
 class _StageMemory:
-    def __init__(self, plan: Plan, workdir: Path, job: GpuJob, card: float) -> None:
+    def __init__(
+        self, plan: Plan, workdir: Path, job: GpuJob, card: float, here: int | None = None
+    ) -> None:
         self._plan, self._workdir, self._job, self._card = plan, workdir, job, card
+        booked = len(job.placed.get("training", CPU).devices)
+        self._processes = min(booked, here or booked)
         self._config = plan.config
 
     def finding(self) -> Finding:
@@ -80,7 +85,8 @@ class _StageMemory:
             need, room = self.need(role), place.memory * self._card
             kept = "optimizer" if role == "training" else "cache"
             label = job.prm if role == "scorer" and job.prm else name
-            parts.append(_sum(label, need, room, len(place.devices), kept))
+            cards = self._processes if role == "training" else len(place.devices)
+            parts.append(_sum(label, need, room, cards, kept))
             if need.total > room:
                 return failure("memory", f"{title}: {parts[-1]}", self._cure(role, place))
         return ok("memory", f"{title}: {', '.join(parts)}")
@@ -120,7 +126,7 @@ class _StageMemory:
             shapes,
             model.dtype,
             (micro_batch or training.micro_batch) * sequence,
-            processes=len(self._job.placed["training"].devices),
+            processes=self._processes,
             tune_vision=training.tune_vision,
             every=getattr(recomputed, "every", int(bool(recomputed))),
             zero=_zero_stage(self._workdir, training.deepspeed),

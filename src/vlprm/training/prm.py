@@ -101,7 +101,7 @@ def train_prm(
         )
         steps = _run(trainer, states, conduct)
         if first_process():
-            _save(model, base, base_dir, scratch)
+            save_checkpoint(model, base.dtype, base_dir, scratch)
     return {
         "conversations": len(data),
         "targets": found.targets,
@@ -132,13 +132,16 @@ def _run(trainer: PRMTrainer, states: StateFolder | None, conduct: Conduct) -> i
     return int(trainer.train_from(state).global_step)
 
 
-def _save(model: Any, base: ModelConfig, base_dir: Path, scratch: Path) -> None:
-    """Write the checkpoint in the base's type: one process's own copy is whole (ZeRO 1 and 2)."""
-    model.to(getattr(torch, base.dtype))
-    model.save_pretrained(scratch, max_shard_size=_ONE_FILE)
+def save_checkpoint(model: Any, dtype: str, base_dir: Path, out: Path) -> None:
+    """Write one file of weights in ``dtype``, and what else a checkpoint holds, from the base.
+
+    One process's own copy of the weights is whole (ZeRO 1 and 2).
+    """
+    model.to(getattr(torch, dtype))
+    model.save_pretrained(out, max_shard_size=_ONE_FILE)
     for name in _COPIED:
         if (base_dir / name).exists():
-            shutil.copyfile(base_dir / name, scratch / name)
+            shutil.copyfile(base_dir / name, out / name)
 
 
 def _held_in(config: PRMTrainingConfig, base: ModelConfig) -> Literal["float32", "bfloat16"]:

@@ -4,91 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.puzzles import questions
+from tests.unit.io.graded import BATCHES, SAMPLES, Engine, names, run, stop_in, stopped
 from vlprm.errors import UserError
-from vlprm.io import manifest, parts, tables
+from vlprm.io import manifest, parts, running, tables
 from vlprm.io.manifest import recorded
-from vlprm.records import Grade, Sample
-
-SAMPLES, _ = questions(11)
-BATCHES = [SAMPLES[0:4], SAMPLES[4:8], SAMPLES[8:11]]
-
-
-class Engine:
-    """Grades questions; keeps how often it was started and which batches it was asked."""
-
-    def __init__(self) -> None:
-        self.starts = 0
-        self.asked: list[int] = []
-        self.before: Callable[[int], None] = lambda number: None
-
-    def load(self) -> Engine:
-        self.starts += 1
-        return self
-
-    def ask(self, engine: Engine, batch: Sequence[Sample]) -> list[Grade]:
-        assert engine is self
-        number = 1 + [b[0].id for b in BATCHES].index(batch[0].id)
-        self.asked.append(number)
-        self.before(number)
-        return [Grade(rollout_id=item.id, correct=True, method="text") for item in batch]
-
-
-def run(
-    out: Path,
-    engine: Engine,
-    batches: Sequence[Sequence[Sample]] = tuple(BATCHES),
-    **config: Any,
-) -> bytes:
-    """A stage as the real ones are written; returns its output's bytes."""
-    with recorded("grade", 1, {"n": 1} | config, inputs=[], outputs=[out]) as counts:
-        made = parts.made(counts, batches, Grade, "questions", load=engine.load, ask=engine.ask)
-        counts["graded"] = tables.write(made, out, Grade)
-    return out.read_bytes()
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "grades.parquet"
-
-
-@pytest.fixture
-def whole(tmp_path: Path) -> bytes:
-    """What an uninterrupted run writes."""
-    return run(tmp_path / "whole" / "grades.parquet", Engine())
-
-
-def stop_in(number: int, error: type[BaseException]) -> Callable[[int], None]:
-    def before(asked: int) -> None:
-        if asked == number:
-            raise error("stopped")
-
-    return before
-
-
-def stopped(out: Path, number: int, error: type[BaseException] = KeyboardInterrupt) -> None:
-    """A run that ends while the engine has batch ``number``."""
-    engine = Engine()
-    engine.before = stop_in(number, error)
-    with pytest.raises(error):
-        run(out, engine)
-    assert not out.exists()
-
-
-def names(out: Path) -> list[str]:
-    folder = parts.folder_of(out)
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+from vlprm.records import Grade
 
 
 def test_one_run_asks_each_batch_once_and_clears_up(
@@ -235,18 +161,6 @@ def test_a_shard_without_questions_starts_no_engine(out: Path) -> None:
     assert tables.read(out, Grade) == []
 
 
-def test_an_engine_that_cannot_start_is_no_death_of_a_batch(out: Path) -> None:
-    def load() -> Engine:
-        raise UserError("no GPU")
-
-    for _ in range(parts.DEATHS + 1):
-        engine = Engine()
-        engine.load = load  # type: ignore[method-assign]
-        with pytest.raises(UserError, match="no GPU"):
-            run(out, engine)
-    assert names(out) == []
-
-
 def down(count: int, fail: int) -> Callable[[int], None]:
     def before(number: int) -> None:
         if number == 2:
@@ -256,7 +170,7 @@ def down(count: int, fail: int) -> Callable[[int], None]:
 
 
 def test_a_batch_without_any_answer_is_no_result(out: Path, whole: bytes) -> None:
-    for _ in range(parts.DEATHS + 1):
+    for _ in range(running.DEATHS + 1):
         engine = Engine()
         engine.before = down(8, 8)
         with pytest.raises(UserError) as told:
@@ -278,116 +192,3 @@ def test_failures_of_single_requests_are_values(
     engine = Engine()
     engine.before = down(count, fail)
     assert run(out, engine) == whole
-
-
-def test_an_engine_that_fails_in_a_batch_is_told_thrice_then_refused(
-    out: Path, whole: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(parts.DEATHS):
-        stopped(out, 2, RuntimeError)
-    assert "died in batch 2 of 3 with 4 questions" in caplog.text
-    assert "(RuntimeError: stopped); attempt 3 of 3" in caplog.text
-    engine = Engine()
-    with pytest.raises(UserError) as told:
-        run(out, engine)
-    assert engine.starts == 0
-    said = str(told.value)
-    assert "batch 2 of 3 has ended its process 3 times (RuntimeError: stopped)" in said
-    assert f"({SAMPLES[4].id} … {SAMPLES[7].id})" in said
-    assert str(parts.folder_of(out) / parts.RUNNING) in said
-    assert "1 of 3 batches are safe on disk" in said
-    # other code is worth another try, and so is a cause that someone has removed
-    with monkeypatch.context() as patched:
-        patched.setattr(parts, "code_sha256", lambda stage: "other code")
-        stopped(out, 2, RuntimeError)
-    (parts.folder_of(out) / parts.RUNNING).unlink()
-    assert run(out, Engine()) == whole
-
-
-def test_a_running_file_that_cannot_be_read_is_none(out: Path, whole: bytes) -> None:
-    stopped(out, 2)
-    (parts.folder_of(out) / parts.RUNNING).write_text("{")
-    assert run(out, Engine()) == whole
-
-
-PROCESS = """
-    import os, sys
-    from pathlib import Path
-    from tests.unit.io.test_parts import Engine, run
-    from vlprm.errors import UserError
-    from vlprm.io import atomic
-
-    def end(number):
-        if number == 2:
-            os.kill(os.getpid(), int(sys.argv[2]))
-
-    engine = Engine()
-    if sys.argv[2] != "write":
-        engine.before = end
-    else:
-        sync = atomic._sync
-        def torn(path):
-            if engine.asked[-1:] == [2] and path.name.startswith(".unfinished"):
-                os.truncate(path, 30)
-                os.abort()
-            sync(path)
-        atomic._sync = torn
-    try:
-        run(Path(sys.argv[1]), engine)
-    except UserError as error:
-        print(error)
-        sys.exit(2)
-"""
-
-
-def ended(out: Path, how: signal.Signals | str) -> subprocess.CompletedProcess[str]:
-    """A process that a signal ends in the engine's second batch, or while that is written."""
-    word = how if isinstance(how, str) else str(int(how))
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROCESS), str(out), word],
-        cwd=Path(__file__).resolve().parents[3],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(["src", "."])},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-
-
-def test_a_process_that_aborts_is_told_with_the_requests_it_held(
-    out: Path, whole: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    for attempt in range(1, parts.DEATHS + 1):
-        done = ended(out, signal.SIGABRT)
-        assert done.returncode == -signal.SIGABRT, done.stderr
-        left = json.loads((parts.folder_of(out) / parts.RUNNING).read_text())
-        assert (left["batch"], left["of"], left["attempt"]) == (2, 3, attempt)
-        assert left["ids"] == [item.id for item in BATCHES[1]]
-    assert [name[:4] for name in names(out)] == ["0001", "runn"]
-    done = ended(out, signal.SIGABRT)
-    assert done.returncode == 2, done.stderr
-    assert "batch 2 of 3 has ended its process 3 times: 4 questions" in done.stdout
-    (parts.folder_of(out) / parts.RUNNING).unlink()
-    assert run(out, Engine()) == whole
-    assert "died" not in caplog.text
-
-
-def test_a_process_that_is_asked_to_end_does_not_accuse_its_batch(out: Path, whole: bytes) -> None:
-    done = ended(out, signal.SIGTERM)
-    assert done.returncode == -signal.SIGTERM, done.stderr
-    assert [name[:4] for name in names(out)] == ["0001"]
-    handler = signal.getsignal(signal.SIGTERM)
-    assert run(out, Engine()) == whole
-    assert signal.getsignal(signal.SIGTERM) is handler
-
-
-def test_a_process_that_dies_writing_a_part_loses_that_part_only(out: Path, whole: bytes) -> None:
-    done = ended(out, "write")
-    assert done.returncode == -signal.SIGABRT, done.stderr
-    left = names(out)
-    assert any(name.endswith(".tmp") for name in left)
-    assert parts.RUNNING not in left  # the batch is not to blame: it had been answered
-    assert [name[:4] for name in left if name.endswith(".parquet")] == ["0001"]
-    engine = Engine()
-    assert run(out, engine) == whole
-    assert engine.asked == [2, 3]
-    assert names(out) == []

@@ -113,6 +113,19 @@ def test_what_is_there_needs_no_card(tmp_path: Path) -> None:
     assert not [x for x in found(paper(), tmp_path) if x.what.startswith("rank")]
 
 
+def test_a_training_on_the_cards_of_this_machine(tmp_path: Path) -> None:
+    plan = plan_of(paper())
+
+    def trained(here: int | None) -> Finding:
+        jobs = Needs(plan, tmp_path).gpu_jobs()
+        lines = check_memory(plan, tmp_path, jobs, card_bytes(80), here)
+        return next(line for line in lines if line.what.startswith("train vl-prm-7b"))
+
+    assert trained(None).state == "ok"
+    assert "each of 8 cards" in trained(None).what
+    assert trained(1).state == "failure", "its optimizer is on one card"
+
+
 def test_numbers_for_a_measurement(tmp_path: Path) -> None:
     plan = plan_of(paper())
     jobs = {job.stage: job for job in Needs(plan, tmp_path).gpu_jobs()}
