@@ -22,7 +22,12 @@ from vlprm.training import packed
 from vlprm.training.clock import Clock
 from vlprm.training.collator import PRMCollator
 from vlprm.training.data import Conversations, survey
-from vlprm.training.processes import checkpoint_folder, first_process, own_gpu
+from vlprm.training.processes import (
+    checkpoint_folder,
+    end_with_launcher,
+    first_process,
+    own_gpu,
+)
 from vlprm.training.setup import check_deepspeed, make_ready
 from vlprm.training.state import StateFolder
 from vlprm.training.trainer import Lines, PRMTrainer, SaveNow
@@ -70,6 +75,7 @@ def train_prm(
     if not len(examples):
         raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
     conduct = conduct or Conduct()
+    end_with_launcher()
     settle_torch(training=True, on_gpu=base.gpus > 0)
     if base.gpus:  # filling fresh memory with NaN, to find its readers, costs bandwidth
         setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (typed as a module)
