@@ -9,6 +9,7 @@ from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
 from vlprm.config.times import Times
+from vlprm.config.training import host_mb
 from vlprm.determinism import shell_exports
 from vlprm.errors import UserError
 from vlprm.preflight.driver import check_driver
@@ -99,6 +100,19 @@ def labelled(kind):
 
 def sources(kind):
     return [path for name in CFG.sources for path in PLAN.tables(kind, name)]
+
+
+def recipe(wildcards):
+    """The training block of a PRM."""
+    return CFG.training[CFG.prms[wildcards.prm].training]
+
+
+def training_mb(wildcards):
+    """Host memory of a node: every process reads the weights. A size not stated counts as 7B's."""
+    base = CFG.models[CFG.prms[wildcards.prm].base]
+    if not base.gpus:
+        return ENGINE_MB
+    return host_mb(recipe(wildcards), recipe(wildcards).cards, (base.hub and base.hub.gb) or 17)
 
 
 def prm_weights(wildcards):
