@@ -34,6 +34,12 @@ LONGEST = 32_768
 """Tokens of prompt and answer, where the model itself takes more. The key-value cache must hold
 one such sequence, or vLLM does not start: 1.2 GB at the 3B shape, 1.9 GB at 7B, 8.6 GB at 32B."""
 IMAGES_A_PROMPT = 16
+HEAD_WIDTHS = frozenset(range(32, 257, 32))
+"""Head widths of vLLM's FlashAttention (0.10.1.1, v1/attention/backends/flash_attn.py:57)."""
+FLEX_BLOCKS = 4096
+"""Blocks (of 16 tokens) of the key-value cache at any other width: vLLM then runs FlexAttention,
+with a fifth of an 80 GB card got a cache of 6.1 million tokens and died of a mask of 28 GB."""
+with a fifth of an 80 GB card got a cache of 6.1 million tokens and died of a mask of 28 GB."""
 
 
 class VLLMPolicy:
@@ -91,6 +97,9 @@ class VLLMPolicy:
             "seed": 0,
             "disable_log_stats": True,
         }
+        width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+        if placement.devices and width not in HEAD_WIDTHS:
+            arguments["num_gpu_blocks_override"] = FLEX_BLOCKS
         try:
             self._llm: Any = vllm.LLM(**{**arguments, **(options or {})})
         except (ValueError, RuntimeError) as error:
