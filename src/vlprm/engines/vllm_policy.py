@@ -39,7 +39,6 @@ HEAD_WIDTHS = frozenset(range(32, 257, 32))
 FLEX_BLOCKS = 4096
 """Blocks (of 16 tokens) of the key-value cache at any other width: vLLM then runs FlexAttention,
 with a fifth of an 80 GB card got a cache of 6.1 million tokens and died of a mask of 28 GB."""
-with a fifth of an 80 GB card got a cache of 6.1 million tokens and died of a mask of 28 GB."""
 
 
 class VLLMPolicy:
