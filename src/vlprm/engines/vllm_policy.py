@@ -38,7 +38,8 @@ HEAD_WIDTHS = frozenset(range(32, 257, 32))
 """Head widths of vLLM's FlashAttention (0.10.1.1, v1/attention/backends/flash_attn.py:57)."""
 FLEX_BLOCKS = 4096
 """Blocks (of 16 tokens) of the key-value cache at any other width: vLLM then runs FlexAttention,
-with a fifth of an 80 GB card got a cache of 6.1 million tokens and died of a mask of 28 GB."""
+whose mask has an entry for every query and every token of the whole cache. The large mini model
+(48) with a fifth of an 80 GB card got 6.1 million tokens of cache, and died of a 28 GB mask."""
 
 
 class VLLMPolicy:
