@@ -17,12 +17,16 @@ SEQUENCES = 8
 """Sequences of full length that the KV cache of vLLM should hold; fewer are preempted often."""
 PROMPT_TOKENS = 1024
 """Text of a prompt beside its image: system prompt, question, options."""
-VLLM_STEP_TOKENS = 16384
-"""Tokens of one step of vLLM and of the images that enter in it (its choice for large cards)."""
+VLLM_STEP_TOKENS = 16_384
+"""Tokens of one engine step of vLLM, and of the images that enter in it: its own choice for a card
+of 70 GB and more. The memory that activations take is measured at this size when the engine starts,
+so a configuration's ``batch_tokens`` (the transformers engines' memory bound) does not apply."""
 VLLM_SEQUENCES = 1024
-"""Sequences that run at once, likewise (0.10.1.1, engine/arg_utils.py:1645)."""
-VLLM_LONGEST = 32768
-"""Tokens of prompt and answer at most, where the checkpoint takes more."""
+"""Requests that run at a time: vLLM's own choice for such a card (0.10.1.1,
+engine/arg_utils.py:1645)."""
+VLLM_LONGEST = 32_768
+"""Tokens of prompt and answer, where the model itself takes more. The key-value cache must hold one
+such sequence, or vLLM does not start: 1.2 GB at the 3B shape, 1.9 GB at 7B, 8.6 GB at 32B."""
 _BUCKET = 500_000_000
 """Gradients that DeepSpeed reduces at once (``reduce_bucket_size``)."""
 SHOWN = 0.993

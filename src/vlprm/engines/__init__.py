@@ -10,6 +10,7 @@ from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.engines import rehearsed
 from vlprm.engines.readiness import check_ready
+from vlprm.errors import UserError
 from vlprm.protocols import Judge, Policy, StepScorer
 
 if TYPE_CHECKING:
@@ -22,8 +23,16 @@ def load_policy(
 ) -> Policy:
     """The policy a model's configuration names, on the cards of ``placement``.
 
-    Raises UserError when they cannot hold it (``readiness.check_ready``).
+    Raises UserError when they cannot hold it (``readiness.check_ready``), or when there are
+    several and the engine runs on one.
     """
+    if model.engines.policy != "vllm" and len(placement.devices) > 1:
+        raise UserError(
+            f"the policy is given cards {list(placement.devices)}, and the transformers engine"
+            " draws on one",
+            where="models.*.gpus",
+            cure="set gpus: 1, or engines: {policy: vllm}",
+        )
     check_ready(model, model_dir, placement, "policy")
     if model.engines.policy == "vllm":
         from vlprm.engines.vllm_policy import VLLMPolicy

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vlprm.config.memory import VLLM_LONGEST, VLLM_SEQUENCES, VLLM_STEP_TOKENS
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.engines.failures import EngineDiedError
@@ -24,15 +25,6 @@ from vlprm.qwen.inputs import Images
 from vlprm.records import Sampling
 
 VERSION = "0.10.1.1"
-STEP_TOKENS = 16_384
-"""Tokens of one engine step: vLLM's own choice for a card of 70 GB and more. The memory that
-activations take is measured at this size when the engine starts, so a configuration's
-``batch_tokens`` (the transformers engine's memory bound) does not apply."""
-SEQUENCES = 1024
-"""Requests that run at a time: vLLM's own choice for such a card."""
-LONGEST = 32_768
-"""Tokens of prompt and answer, where the model itself takes more. The key-value cache must hold
-one such sequence, or vLLM does not start: 1.2 GB at the 3B shape, 1.9 GB at 7B, 8.6 GB at 32B."""
 IMAGES_A_PROMPT = 16
 HEAD_WIDTHS = frozenset(range(32, 257, 32))
 """Head widths of vLLM's FlashAttention (0.10.1.1, v1/attention/backends/flash_attn.py:57)."""
@@ -83,9 +75,9 @@ class VLLMPolicy:
             "dtype": model.dtype,
             "tensor_parallel_size": max(1, len(placement.devices)),
             "gpu_memory_utilization": placement.memory,
-            "max_model_len": min(LONGEST, int(shape.max_position_embeddings)),
-            "max_num_batched_tokens": STEP_TOKENS,
-            "max_num_seqs": SEQUENCES,
+            "max_model_len": min(VLLM_LONGEST, int(shape.max_position_embeddings)),
+            "max_num_batched_tokens": VLLM_STEP_TOKENS,
+            "max_num_seqs": VLLM_SEQUENCES,
             "enable_prefix_caching": True,
             "enable_chunked_prefill": True,
             "limit_mm_per_prompt": {"image": IMAGES_A_PROMPT, "video": 0},
@@ -243,14 +235,14 @@ def _vllm(placement: Placement) -> Any:
     except ImportError as error:
         raise UserError(
             f"vLLM is not installed here ({error})",
-            where="models.*.engine",
-            cure="run the stage in its image (--sdm apptainer), or set engine: transformers",
+            where="models.*.engines.policy",
+            cure="run the stage in its image (--sdm apptainer), or set policy: transformers",
         ) from error
     if vllm.__version__.split("+")[0] != VERSION:
         raise UserError(
             f"vLLM {vllm.__version__} has other inner interfaces than {VERSION}",
-            where="models.*.engine",
-            cure="use the inference image, or install the version of envs/inference.in",
+            where="models.*.engines.policy",
+            cure="use the gpu image, or install the version of envs/gpu.in",
         )
     if not placement.devices:
         from vllm.platforms import current_platform
@@ -259,6 +251,6 @@ def _vllm(placement: Placement) -> Any:
             raise UserError(
                 "the model is given no GPU, and this vLLM runs on nothing else",
                 where="models.*.gpus",
-                cure="set gpus: 1 (or more), or engine: transformers",
+                cure="set gpus: 1 (or more), or policy: transformers",
             )
     return vllm

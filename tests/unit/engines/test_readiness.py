@@ -71,6 +71,13 @@ def test_vllm_takes_its_share_or_does_not_start(card: Any) -> None:
     check_ready(DRAWER, SMALL, Placement((0,), 0.55), "policy")
 
 
+def test_a_transformers_policy_draws_on_one_card(card: Any) -> None:
+    card(free_gib=78, count=2)
+    drawer = model(policy="transformers")
+    with pytest.raises(UserError, match=r"given cards \[0, 1\], and the transformers engine"):
+        load_policy(drawer, SMALL, STORE, Placement((0, 1), 0.9))
+
+
 def test_a_share_that_is_too_small(card: Any) -> None:
     card(free_gib=7.9, total_gib=8)
     with pytest.raises(UserError, match=r"its share of .* is 0\.8 GiB \(0\.1\)") as caught:
