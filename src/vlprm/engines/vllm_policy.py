@@ -7,7 +7,6 @@ steps follows from the batch alone. See ``bench/determinism.md``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from vlprm.config.memory import VLLM_LONGEST, VLLM_SEQUENCES, VLLM_STEP_TOKENS
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
+from vlprm.determinism import settle_one
 from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.families import family_of
 from vlprm.engines.vllm_front import Front, Prompt, SharedHashes
@@ -222,8 +222,7 @@ class VLLMPolicy:
 
 def _vllm(placement: Placement) -> Any:
     """The module, at the version whose inner interfaces are used here, on the wanted cards."""
-    # the scheduler runs in this process: determinism.ENVIRONMENT says why
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    settle_one("VLLM_ENABLE_V1_MULTIPROCESSING")
     if placement.devices != tuple(range(len(placement.devices))):
         raise UserError(
             f"vLLM was given cards {list(placement.devices)}: it uses the first ones it sees",

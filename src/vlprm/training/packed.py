@@ -9,7 +9,6 @@ rounding. transformers 4.55.2 would ask the GPU once a layer where sequences beg
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from types import SimpleNamespace
@@ -21,6 +20,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
+from vlprm.determinism import TORCH
 from vlprm.qwen.attention import FLASH, choose
 from vlprm.qwen.model import Dtype
 
@@ -88,7 +88,7 @@ def packed_attention(
             max_seqlen_k=longest,
             softmax_scale=scaling,
             causal=True,
-            deterministic=os.environ.get("FLASH_ATTENTION_DETERMINISTIC") == "1",
+            deterministic=TORCH.deterministic_algorithms,
         )
         return out.unsqueeze(0), None
     parts = [

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from tests.unit.puzzles import SMALL
-from tests.unit.training.prm_runs import ENVIRONMENT, command, recipe, small, write_inputs
+from tests.unit.training.prm_runs import ENVIRONMENT, command, recipe, write_inputs
 from vlprm.training import prm
 
 COUNT = 16
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_any_size_is_one_file_that_loads_again(tmp_path: Path, t
     model.save_pretrained(sharded)
     assert not (sharded / "model.safetensors").exists()  # the trap is set
     whole.mkdir()
-    prm._save(model, small(), SMALL, whole)
+    prm.save_checkpoint(model, "float32", SMALL, whole)
     names = {path.name for path in whole.iterdir()}
     assert [name for name in names if "safetensors" in name] == ["model.safetensors"]
     of_base = {path.name for path in SMALL.iterdir()} - {"recipe.json"}
@@ -93,7 +93,7 @@ def test_a_checkpoint_of_any_size_is_one_file_that_loads_again(tmp_path: Path, t
 
 def test_a_checkpoint_is_written_in_the_bases_type_with_flat_settings(tmp_path: Path) -> None:
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(SMALL, torch_dtype=torch.float32)
-    prm._save(model, small(dtype="bfloat16"), SMALL, tmp_path)
+    prm.save_checkpoint(model, "bfloat16", SMALL, tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
     written = json.loads((tmp_path / "config.json").read_text())
