@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import mounted
 from tests.workflow.runs import ROOT, Workdir, nano
-from vlprm.config import slices
+from vlprm.config import placement, slices
 from vlprm.config.plan import Plan
 from vlprm.config.run import load_config
 
@@ -66,6 +66,7 @@ def test_a_checkpoint_does_not_fit(crowded: Path, nano_run: Workdir) -> None:
         "--images", " ".join(packs),
         "--base", str(ROOT / "models/mini/small/model.safetensors"), "--weights", str(weights),
         "--config", json.dumps(slices.train(CONFIG, "prm-small").model_dump(mode="json")),
+        "--placement", placement.write(placement.of_training(CONFIG, "prm-small")),
     )  # fmt: skip
     assert str(weights) in said
     assert whole_files(crowded) == set()
