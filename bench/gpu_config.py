@@ -1,12 +1,9 @@
-"""Configurations for measurements on a GPU, made from the mini experiment's.
+"""The mini experiment's configuration for a GPU, made from the one for a laptop.
 
-``mini``: the mini experiment with its policies in vLLM, its PRMs trained through DeepSpeed's
-configuration file, everything in bfloat16 on cards. ``shape``: a checkpoint of a real shape is the
-base of the PRM and one of the policies; the mini policy draws what is labelled, because random
-weights write nothing that could be.
+Its policies draw in vLLM, its PRMs are trained through DeepSpeed's configuration file, and
+everything is in bfloat16 on cards.
 
-usage: python bench/gpu_config.py mini OUT.yaml
-       python bench/gpu_config.py shape OUT.yaml CHECKPOINT
+usage: python bench/gpu_config.py OUT.yaml
 """
 
 from __future__ import annotations
@@ -42,29 +39,6 @@ def mini() -> dict[str, Any]:
     return config
 
 
-def shape(checkpoint: Path) -> dict[str, Any]:
-    """Few questions, one PRM, twenty training steps, at the checkpoint's shape."""
-    config = mini()
-    config["run"] = "shape"
-    real = config["models"]["small"] | {"path": str(checkpoint)}
-    config["models"] = {"small": config["models"]["small"], "real": real}
-    config["policies"]["large"]["model"] = "real"
-    config["policies"]["real"] = config["policies"].pop("large")
-    config["sources"]["matrix-train"]["data"] |= {"n": 40, "shard_size": 40}
-    config["training"]["prm"] |= {
-        "learning_rate": 1e-5, "epochs": 1, "micro_batch": 4, "accumulation": 2,
-        "tune_vision": False, "gradient_checkpointing": True,
-    }  # fmt: skip
-    config["prms"] = {"prm": config["prms"]["prm-small"] | {"base": "real"}}
-    config["benchmarks"].pop("matrix-unseen")
-    config["benchmarks"]["matrix"]["data"] |= {"n": 48, "shard_size": 48}
-    evaluation = config["evaluation"]
-    evaluation |= {"policies": ["small", "real"], "prms": ["prm"], "benchmarks": ["matrix"]}
-    evaluation["ranking"] |= {"candidates": 8, "n": [1, 2, 4, 8]}
-    evaluation["guided"] |= {"n": 4, "max_steps": 8}
-    return config
-
-
 def write(config: dict[str, Any], out: Path) -> None:
     """The configuration as a file of its own."""
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +46,6 @@ def write(config: dict[str, Any], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["mini", out]:
-            write(mini(), Path(out))
-        case ["shape", out, checkpoint]:
-            write(shape(Path(checkpoint)), Path(out))
-        case _:
-            sys.exit(__doc__)
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    write(mini(), Path(sys.argv[1]))

@@ -133,11 +133,16 @@ def main() -> None:
         speeds[which].append(tokens / seconds)
         print(json.dumps({which: round(tokens / seconds), "tokens": tokens,
                           "seconds": round(seconds, 2)}), flush=True)  # fmt: skip
+    again = requests(questions(16, (width, height), given.words, 0, store), given.n)
+    first, second = (engine.generate(again, sampling) for _ in range(2))
+    differ = sum(a.text != b.text for one, two in zip(first, second, strict=True)
+                 for a, b in zip(one, two, strict=True))  # fmt: skip
     stage, bare = (statistics.median(speeds[which]) for which in ("stage", "plain"))
     print(json.dumps({
         "name": "policy_shape", "checkpoint": given.checkpoint.name, "size": given.size,
         "prompt_tokens": prompt_tokens, "stage_tokens_per_second": round(stage),
         "plain_tokens_per_second": round(bare), "ratio": round(stage / bare, 3),
+        "texts_that_differ_when_drawn_again": differ, "texts_drawn_again": 16 * given.n,
         "start_up_seconds": round(start_up, 1), "devices": given.devices, **facts(),
     }))  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str | None:
+    if shutil.which("git") is None:  # an image holds none
+        return None
     done = subprocess.run(
         ["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True
     )

@@ -1,8 +1,3 @@
-def recipe(wildcards):
-    """The training block of a PRM."""
-    return CFG.training[CFG.prms[wildcards.prm].training]
-
-
 rule train:
     input:
         examples=PLAN.examples(),
@@ -16,7 +11,7 @@ rule train:
         image_of("gpu")
     resources:
         **PLACED_TRAINING,
-        mem_mb=ENGINE_MB,
+        mem_mb=training_mb,
         runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
         nodes=1,

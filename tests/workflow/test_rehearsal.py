@@ -1,7 +1,7 @@
 """A rehearsal end to end: it finds a checkpoint that cannot be saved, goes on, and its sums hold.
 
 One policy, one PRM and one benchmark of the nano run: 20 jobs, one of which first finds its disk
-full. About two minutes on two idle cores, most of it imports.
+full. 72 s of CPU time, most of it imports.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ class PRMTrainingConfig(Block):
     group_by_length: bool = Field(
         default=False,
         exclude_if=_off,
-        description="batches of conversations of like length; changes which stand together",
+        description="conversations of like length stand in one batch. Length tells the label, so "
+        "a step of one such batch teaches little: accumulate several, or leave it off",
     )
     compile: bool = Field(
         default=False, exclude_if=_off, description="torch.compile the decoder layers (GPU)"

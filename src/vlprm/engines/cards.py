@@ -19,9 +19,13 @@ def devices_of(placement: Placement) -> tuple[torch.device, ...]:
     return tuple(torch.device("cuda", number) for number in placement.devices)
 
 
-def room(device: torch.device, share: float) -> int:
-    """Bytes this process may still take of a card: its share of the whole, and what is free."""
+def room(device: torch.device, share: float, others: int) -> int:
+    """Bytes a model may still take of a card: of its share of the whole, and of what is free.
+
+    ``others``: bytes that this process had allocated there before the model came, such as those of
+    a policy in the same process (vLLM's engine runs within it).
+    """
     free, total = torch.cuda.mem_get_info(device)
-    mine = torch.cuda.memory_allocated(device)
-    cached = torch.cuda.memory_reserved(device) - mine
-    return min(free + cached, int(total * share) - mine)
+    allocated = torch.cuda.memory_allocated(device)
+    cached = torch.cuda.memory_reserved(device) - allocated
+    return min(free + cached, int(total * share) - (allocated - others))

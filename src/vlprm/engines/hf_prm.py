@@ -114,6 +114,8 @@ class HFScorer:
         share: float,
         how: Variant,
     ) -> PackedScorer:
+        on_cards = devices[0].type == "cuda"
+        others = [torch.cuda.memory_allocated(item) if on_cards else 0 for item in devices]
         model = read_model(model_dir, dtype=dtype)
         used = attention.choose(devices[0], getattr(torch, dtype), head_widths(model))
         batch_vision(model, used)
@@ -123,9 +125,10 @@ class HFScorer:
             model, devices, used, elementwise.choose(devices[0], how.elementwise)
         )
         most = sys.maxsize
-        if devices[0].type == "cuda":
+        if on_cards:
             width = rows.element_size()
-            left = min(room(device, share) for device in devices)
+            rooms = zip(devices, others, strict=True)
+            left = min(room(device, share, before) for device, before in rooms)
             most = scoring_tokens(text, left, cards=len(devices), width=width)
             if most < LEAST_TOKENS:
                 raise UserError(

@@ -16,7 +16,7 @@ from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.families import family_of
-from vlprm.engines.vllm_front import Front, Prompt
+from vlprm.engines.vllm_front import Front, Prompt, SharedHashes
 from vlprm.errors import UserError
 from vlprm.protocols import Completion, GenerationRequest
 from vlprm.qwen.control_tokens import control_tokens
@@ -34,6 +34,12 @@ LONGEST = 32_768
 """Tokens of prompt and answer, where the model itself takes more. The key-value cache must hold
 one such sequence, or vLLM does not start: 1.2 GB at the 3B shape, 1.9 GB at 7B, 8.6 GB at 32B."""
 IMAGES_A_PROMPT = 16
+HEAD_WIDTHS = frozenset(range(32, 257, 32))
+"""Head widths of vLLM's FlashAttention (0.10.1.1, v1/attention/backends/flash_attn.py:57)."""
+FLEX_BLOCKS = 4096
+"""Blocks (of 16 tokens) of the key-value cache at any other width: vLLM then runs FlexAttention,
+whose mask has an entry for every query and every token of the whole cache. The large mini model
+(48) with a fifth of an 80 GB card got 6.1 million tokens of cache, and died of a 28 GB mask."""
 
 
 class VLLMPolicy:
@@ -68,8 +74,9 @@ class VLLMPolicy:
         from transformers import AutoConfig, AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
-        self._control = control_tokens(model_dir, tokenizer)
         shape = AutoConfig.from_pretrained(model_dir, local_files_only=True).get_text_config()
+        # Gemma 3's config.json leaves the size of its vocabulary to transformers
+        self._control = control_tokens(model_dir, tokenizer, int(shape.vocab_size))
         processor = dict(family.processor(model.pixels))
         arguments: dict[str, Any] = {
             "model": self._where,
@@ -90,6 +97,9 @@ class VLLMPolicy:
             "seed": 0,
             "disable_log_stats": True,
         }
+        width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+        if placement.devices and width not in HEAD_WIDTHS:
+            arguments["num_gpu_blocks_override"] = FLEX_BLOCKS
         try:
             self._llm: Any = vllm.LLM(**{**arguments, **(options or {})})
         except (ValueError, RuntimeError) as error:
@@ -100,7 +110,10 @@ class VLLMPolicy:
                 " (models.*.gpus), or leave the model more of the card",
             ) from error
         self._engine: Any = self._llm.llm_engine
-        self._scheduler: Any = self._engine.engine_core.engine_core.scheduler
+        core = self._engine.engine_core.engine_core
+        if core.request_block_hasher is not None:
+            core.request_block_hasher = SharedHashes(core.request_block_hasher)
+        self._scheduler: Any = core.scheduler
         self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
         self._decode = tokenizer.backend_tokenizer.decode
         self._front = Front(
@@ -239,4 +252,13 @@ def _vllm(placement: Placement) -> Any:
             where="models.*.engine",
             cure="use the inference image, or install the version of envs/inference.in",
         )
+    if not placement.devices:
+        from vllm.platforms import current_platform
+
+        if not current_platform.is_cpu():
+            raise UserError(
+                "the model is given no GPU, and this vLLM runs on nothing else",
+                where="models.*.gpus",
+                cure="set gpus: 1 (or more), or engine: transformers",
+            )
     return vllm

@@ -8,7 +8,7 @@ questions). Percentile, because BCa is undefined when every answer is right.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -66,16 +66,22 @@ def mean_intervals(values: Array, config: MetricsConfig, key: str) -> tuple[Arra
     return _ratio(filled.sum(axis=0), known.sum(axis=0)), low, high
 
 
-def statistic_interval(
-    counts: Array, statistic: Callable[[Array], Array], config: MetricsConfig, key: str
-) -> tuple[float | None, float | None, float | None]:
-    """Value, low and high of a statistic of summed counts (questions, columns), such as F1.
+def statistic_intervals(
+    counts: Array,
+    statistics: Mapping[str, Callable[[Array], Array]],
+    config: MetricsConfig,
+    key: str,
+) -> dict[str, tuple[float | None, float | None, float | None]]:
+    """Value, low and high of statistics of summed counts (questions, columns), such as F1.
 
-    ``statistic`` maps (..., columns) to (...).
+    Each maps (..., columns) to (...); all see the same resamples.
     """
-    value = statistic(counts.sum(axis=0)[None, :])[0]
-    low, high = percentiles(statistic(resampled_sums(counts, config, key))[:, None], config)
-    return plain(value), plain(low[0]), plain(high[0])
+    total, sums = counts.sum(axis=0)[None, :], resampled_sums(counts, config, key)
+    found = {}
+    for name, statistic in statistics.items():
+        low, high = percentiles(statistic(sums)[:, None], config)
+        found[name] = (plain(statistic(total)[0]), plain(low[0]), plain(high[0]))
+    return found
 
 
 def plain(value: float | np.floating) -> float | None:

@@ -19,7 +19,7 @@ import numpy as np
 from vlprm.config.evaluation import MetricsConfig
 from vlprm.metrics.accuracy import sample_of
 from vlprm.metrics.columns import SCORES, VERDICTS, Columns, columns_of
-from vlprm.metrics.intervals import Array, statistic_interval
+from vlprm.metrics.intervals import Array, statistic_intervals
 from vlprm.records import Metric, Record
 
 STRATEGY = "verdicts"
@@ -85,8 +85,8 @@ def step_metrics(
     for rule in config.thresholds:
         cuts = _thresholds(rule, judged)
         counts = _counts(sample_ids, judged, cuts)
-        for name, statistic in STATISTICS.items():
-            value, low, high = statistic_interval(counts, statistic, config, benchmark)
+        intervals = statistic_intervals(counts, STATISTICS, config, benchmark)
+        for name, (value, low, high) in intervals.items():
             found.append(
                 Metric(
                     benchmark=benchmark,
@@ -150,11 +150,8 @@ def _thresholds(rule: str, judged: Sequence[Judged]) -> Mapping[int, float]:
         return {0: HALF, 1: HALF}
     best: dict[int, float] = {}
     for half in (0, 1):
-        other = [item for item in judged if _half(item.rollout_id) != half]
-        values = []
-        for cut in GRID:
-            counts = sum((_count(item, cut) for item in other), start=np.zeros(8))
-            values.append(float(_step_f1(counts[None, :])[0]))
+        other = _Solutions([item for item in judged if _half(item.rollout_id) != half])
+        values = [float(_step_f1(other.counts(cut).sum(axis=0)[None, :])[0]) for cut in GRID]
         best[half] = HALF if np.isnan(values).all() else GRID[int(np.nanargmax(values))]
     return best
 
@@ -165,24 +162,41 @@ def _counts(
     """Counts a question, shape (questions, 8)."""
     place = {name: index for index, name in enumerate(sample_ids)}
     counts = np.zeros((len(sample_ids), 8))
-    for item in judged:
-        counts[place[sample_of(item.rollout_id)]] += _count(item, cuts[_half(item.rollout_id)])
+    cut = np.array([cuts[_half(item.rollout_id)] for item in judged])
+    where = [place[sample_of(item.rollout_id)] for item in judged]
+    np.add.at(counts, np.array(where, dtype=np.int64), _Solutions(judged).counts(cut))
     return counts
 
 
-def _count(item: Judged, cut: float) -> Array:
-    counts = np.zeros(8)
-    error = item.first_error
-    right = item.plus if error is None else item.plus[:error]
-    flagged = sum(value < cut for value in right)
-    counts[RIGHT_FLAGGED], counts[RIGHT_KEPT] = flagged, len(right) - flagged
-    if error is None:
-        counts[CLEAN], counts[QUIET] = 1, flagged == 0
-    else:
-        caught = item.plus[error] < cut
-        counts[WRONG_FLAGGED], counts[WRONG_KEPT] = caught, not caught
-        counts[WRONG], counts[FOUND] = 1, caught and flagged == 0
-    return counts
+class _Solutions:
+    """p(+) of judged solutions in one row: of the steps that are right, and of the wrong one."""
+
+    def __init__(self, judged: Sequence[Judged]) -> None:
+        right = [item.plus[: item.first_error] for item in judged]
+        self._steps = np.array([len(part) for part in right], dtype=np.int64)
+        self._right = np.array([value for part in right for value in part])
+        errors = [item.first_error for item in judged]
+        self._wrong = np.array([error is not None for error in errors], dtype=bool)
+        self._at_error = np.array(
+            [
+                np.nan if error is None else item.plus[error]
+                for item, error in zip(judged, errors, strict=True)
+            ]
+        )
+
+    def counts(self, cut: float | Array) -> Array:
+        """Counts a solution at a threshold (or at its own), shape (solutions, 8)."""
+        n = len(self._steps)
+        cut = np.broadcast_to(cut, n)
+        owner = np.repeat(np.arange(n), self._steps)
+        flagged = np.bincount(owner, self._right < cut[owner], minlength=n)
+        caught = self._at_error < cut  # a comparison with NaN is false
+        counts = np.zeros((n, 8))
+        counts[:, RIGHT_FLAGGED], counts[:, RIGHT_KEPT] = flagged, self._steps - flagged
+        counts[:, WRONG_FLAGGED], counts[:, WRONG_KEPT] = caught, self._wrong & ~caught
+        counts[:, WRONG], counts[:, FOUND] = self._wrong, caught & (flagged == 0)
+        counts[:, CLEAN], counts[:, QUIET] = ~self._wrong, ~self._wrong & (flagged == 0)
+        return counts
 
 
 def _share(above: Array, below: Array) -> Array:

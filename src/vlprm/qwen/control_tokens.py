@@ -48,8 +48,9 @@ def control_tokens(model_dir: Path, tokenizer: Any, vocabulary: int | None = Non
 
     Left out are added tokens that are ordinary text (see ``_MARKUP``); put in are all ids that
     ``config.json`` names (``*_token_id``, ``*_token_index``) and those beyond the tokenizer's
-    length. ``tokenizer``: a ``PreTrainedTokenizerFast``; ``vocabulary``: rows of the output
-    matrix, by default what ``config.json`` says.
+    length. An id that the output matrix has no row for needs none. ``tokenizer``: a
+    ``PreTrainedTokenizerFast``; ``vocabulary``: rows of the output matrix, by default what
+    ``config.json`` says.
 
     Raises UserError when the folder has no readable ``config.json`` or no token ends a turn.
     """
@@ -74,10 +75,10 @@ def control_tokens(model_dir: Path, tokenizer: Any, vocabulary: int | None = Non
         )
     control = {n for n, token in added.items() if token.special or not _is_text(token.content)}
     control |= set(tokenizer.all_special_ids) | named
-    beyond = set(range(len(tokenizer), rows))
+    barred = {n for n in control if 0 <= n < (rows or n + 1)} | set(range(len(tokenizer), rows))
     names = (token.content for n, token in added.items() if n in control | ends)
     return ControlTokens(
-        barred=tuple(sorted((control | beyond) - ends)),
+        barred=tuple(sorted(barred - ends)),
         ends=frozenset(ends),
         spellings=tuple(sorted(names)),
     )

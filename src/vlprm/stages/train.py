@@ -68,13 +68,14 @@ def run(
 def _digest(config: TrainSlice, inputs: list[Path]) -> str:
     """Of everything that decides the bytes of the checkpoint.
 
-    The number of processes is part of it: it decides which conversations stand together.
+    So do the number of processes (which conversations stand together) and whether there are GPUs.
     """
     facts = {
         "stage": VERSIONS["train"],
         "config": config.model_dump(mode="json"),
         "inputs": [sha256_of(path) for path in inputs if path.is_file()],
         "deepspeed": _text(config.training.deepspeed),
+        "on_gpu": bool(config.base.placement.devices),
         "processes": os.environ.get("WORLD_SIZE", "1"),
         "packages": versions(),
     }

@@ -9,7 +9,6 @@ rounding. transformers 4.55.2 would ask the GPU once a layer where sequences beg
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable
 from itertools import pairwise
@@ -22,18 +21,18 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
+from vlprm.qwen.attention import FLASH, choose
+from vlprm.qwen.model import Dtype
+
 NAME = "vlprm_packed"
-SWITCH = "VLPRM_ATTENTION"
-"""Environment variable: ``sdpa`` trains with torch's attention also where flash-attn could run."""
 NO_MASK = {"full_attention": None, "sliding_attention": None}
 """In place of a mask: none is made from the positions, which begin anew with each conversation."""
 
 
-def flash_runs(device: str, dtype: str) -> bool:
-    """Whether flash-attn computes here: installed, on a GPU, in 16 bits, not switched off."""
-    wanted = os.environ.get(SWITCH) or "auto"
-    installed = importlib.util.find_spec("flash_attn") is not None
-    return wanted != "sdpa" and device != "cpu" and dtype == "bfloat16" and installed
+def flash_runs(model: Any, device: str, dtype: Dtype) -> bool:
+    """Whether flash-attn computes the text decoder's attention here (``qwen.attention.choose``)."""
+    width = int(model.model.language_model.layers[0].self_attn.head_dim)
+    return choose(device, getattr(torch, dtype), {width}).name == FLASH
 
 
 def use_packed(model: Any) -> None:
@@ -56,7 +55,7 @@ def rotary_positions(model: Any) -> Callable[[Tensor, Tensor | None], Tensor]:
     return positions
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def packed_attention(
     module: Any,
     query: Tensor,

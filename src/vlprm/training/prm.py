@@ -22,7 +22,12 @@ from vlprm.training import packed
 from vlprm.training.clock import Clock
 from vlprm.training.collator import PRMCollator
 from vlprm.training.data import Conversations, survey
-from vlprm.training.processes import checkpoint_folder, first_process, own_gpu
+from vlprm.training.processes import (
+    checkpoint_folder,
+    end_with_launcher,
+    first_process,
+    own_gpu,
+)
 from vlprm.training.setup import check_deepspeed, make_ready
 from vlprm.training.state import StateFolder
 from vlprm.training.trainer import Lines, PRMTrainer, SaveNow
@@ -70,15 +75,16 @@ def train_prm(
     if not len(examples):
         raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
     conduct = conduct or Conduct()
+    end_with_launcher()
     settle_torch(training=True, on_gpu=base.gpus > 0)
     if base.gpus:  # filling fresh memory with NaN, to find its readers, costs bandwidth
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (typed as a module)
     check_deepspeed(config.deepspeed)
     device = own_gpu() if base.gpus else "cpu"
     with checkpoint_folder(out_dir, last=WEIGHTS) as scratch:
         arguments = _arguments(config, base, scratch, device, conduct)
         model = load_model(base_dir, dtype=_held_in(config, base), device=device)
-        dense = packed.flash_runs(device, base.dtype)
+        dense = packed.flash_runs(model, device, base.dtype)
         if dense:
             packed.use_packed(model)
         inputs = QwenInputs(base_dir, store, base.pixels)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +16,9 @@ from torch import Tensor, distributed
 
 from vlprm.io.atomic import atomic_folder
 
+_PR_SET_PDEATHSIG = 1
+"""linux/prctl.h."""
+
 
 def first_process() -> bool:
     """Whether this process writes: the first of those that torchrun started, or the only one."""
@@ -23,6 +28,16 @@ def first_process() -> bool:
 def own_gpu() -> str:
     """The GPU of this process: torchrun starts one process a GPU."""
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+
+
+def end_with_launcher() -> None:
+    """Have the kernel end this process when its launcher dies (Linux's PR_SET_PDEATHSIG).
+
+    torchrun gives each process a session of its own: killed, it would leave them training, and
+    writing, beside the rerun.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def introduce_alone() -> None:

@@ -32,5 +32,6 @@ def test_devices(card: None) -> None:
 
 def test_room_is_what_is_free_and_what_is_allowed(card: None) -> None:
     device = torch.device("cuda", 0)
-    assert room(device, 0.9) == 32 * GB  # others hold the rest
-    assert room(device, 0.25) == 15 * GB  # 20 allowed, 5 taken
+    assert room(device, 0.9, 0) == 32 * GB  # other processes hold the rest
+    assert room(device, 0.25, 0) == 15 * GB  # 20 allowed, 5 taken
+    assert room(device, 0.25, 4 * GB) == 19 * GB  # 4 of the 5 are another model's

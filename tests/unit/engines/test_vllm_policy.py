@@ -15,6 +15,7 @@ from tests.unit.puzzles import SMALL, WARM, questions, request
 from vlprm.config.models import Engines, ModelConfig, Pixels
 from vlprm.config.placement import Placement, alone
 from vlprm.engines.failures import EngineDiedError
+from vlprm.engines.vllm_front import SharedHashes
 from vlprm.engines.vllm_policy import VLLMPolicy
 from vlprm.errors import UserError
 from vlprm.records import ImageRef
@@ -37,7 +38,9 @@ class FakeEngine:
         self.waiting: list[Any] = []
         self.asked: list[Any] = []
         self.queued: list[int] = []
-        core = SimpleNamespace(scheduler=SimpleNamespace(waiting=self.waiting))
+        core = SimpleNamespace(
+            scheduler=SimpleNamespace(waiting=self.waiting), request_block_hasher=lambda _: []
+        )
         self.engine_core = SimpleNamespace(engine_core=core, add_request=self._add)
         self.output_processor = SimpleNamespace(add_request=lambda *_: None)
         self.replies: dict[int, tuple[str, Any]] = {}
@@ -169,6 +172,25 @@ def test_the_queue_is_never_short_and_never_holds_everything(make: Make) -> None
     assert policy._llm.resets == 1
 
 
+def test_seeds_of_a_prompt_share_its_hashes() -> None:
+    hashed: list[Any] = []
+
+    def plain(item: Any) -> list[str]:
+        hashed.append(item)
+        return [f"{item.prompt_token_ids} {len(hashed)}"]
+
+    def item(ids: list[int], known: int = 0, drawn: int = 0) -> Any:
+        return SimpleNamespace(
+            prompt_token_ids=ids, block_hashes=[0] * known, num_output_tokens=drawn
+        )
+
+    hasher, ids = SharedHashes(plain), [1, 2]
+    assert hasher(item(ids)) == hasher(item(ids)) == ["[1, 2] 1"]
+    assert hasher(item([1, 2])) == ["[1, 2] 2"]  # another list may belong to another image
+    assert hasher(item(ids, known=1)) == ["[1, 2] 3"]
+    assert hasher(item(ids, drawn=1)) == ["[1, 2] 4"]
+
+
 def test_a_bad_prompt_fails_alone(make: Make) -> None:
     policy = make(max_model_len=40)
     lost = QUESTIONS[0].model_copy(
@@ -211,6 +233,11 @@ def test_what_cannot_start_is_one_message(make: Make, monkeypatch: pytest.Monkey
         make(too_little=True)
     with pytest.raises(UserError, match=r"cards \[1\]"):
         VLLMPolicy(SMALL, STORE, MODEL, Placement((1,), 0.4))
+    platforms = ModuleType("vllm.platforms")
+    platforms.current_platform = SimpleNamespace(is_cpu=lambda: False)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "vllm.platforms", platforms)
+    with pytest.raises(UserError, match="no GPU"):
+        VLLMPolicy(SMALL, STORE, MODEL, Placement((), 0.4))
     monkeypatch.setattr(sys.modules["vllm"], "__version__", "0.11.0")
     with pytest.raises(UserError, match=r"0\.11\.0"):
         make()

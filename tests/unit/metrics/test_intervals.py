@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vlprm.config.evaluation import MetricsConfig
-from vlprm.metrics.intervals import mean_intervals, plain, statistic_interval
+from vlprm.metrics.intervals import mean_intervals, plain, statistic_intervals
 
 CONFIG = MetricsConfig(
     resamples=1000, confidence=0.95, seed=1, thresholds=("half",), calibration_bins=10
@@ -60,5 +60,6 @@ def test_same_key_same_interval_other_key_other_resamples() -> None:
 
 def test_statistic_of_sums() -> None:
     counts = np.array([[1.0, 2.0], [1.0, 2.0]])
-    found = statistic_interval(counts, lambda c: c[..., 0] / c[..., 1], CONFIG, "ratio")
+    ratio = {"ratio": lambda c: c[..., 0] / c[..., 1]}
+    found = statistic_intervals(counts, ratio, CONFIG, "key")["ratio"]
     assert found == (0.5, 0.5, 0.5)

@@ -72,6 +72,11 @@ def test_gemma_keeps_its_white_space_and_markup(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_an_id_without_a_row_is_left_out(tmp_path: Path) -> None:
+    where = folder(tmp_path, image_token_id=-200, video_token_id=99, vocab_size=22)
+    assert control_tokens(where, GemmaLike()).barred == (0, 2, 3, 4, 5, 6, 20, 21)
+
+
 def test_ends_come_from_every_place_that_names_one(tmp_path: Path) -> None:
     where = folder(tmp_path, eos_token_id=15, vocab_size=20)
     (where / "generation_config.json").write_text('{"eos_token_id": [1, 9]}')

@@ -38,7 +38,8 @@ def write_inputs(folder: Path, count: int) -> None:
 def small(**more: object) -> ModelConfig:
     """The small mini model on the CPU."""
     settings = {
-        "source": "published", "path": str(SMALL), "engine": "transformers", "dtype": "float32",
+        "source": "published", "path": str(SMALL), "engines": {"scorer": "transformers"},
+        "dtype": "float32",
         "pixels": {"min": 784, "max": 1003520}, "batch_tokens": 65536, "gpus": 0,
     }  # fmt: skip
     return ModelConfig.model_validate(settings | more)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -33,18 +31,34 @@ def run(inputs: Path, weights: Path, processes: int, training: PRMTrainingConfig
 def killed(
     inputs: Path, weights: Path, processes: int, training: PRMTrainingConfig, at: str
 ) -> None:
-    """Start, and SIGKILL all of it as soon as a state (or an unfinished one) of that name is."""
+    """Start; SIGKILL what was started as soon as a state (or an unfinished one) is there."""
     states = state_folder(weights.parent)
     argv = command(inputs, weights, training, processes, "--save-minutes", "0")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(argv, env=ENVIRONMENT, start_new_session=True, **quiet) as process:
+    with subprocess.Popen(argv, env=ENVIRONMENT, **quiet) as process:
         deadline = time.monotonic() + PATIENCE
         while not (states / at).exists():
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.001)
-        os.killpg(process.pid, signal.SIGKILL)
+        started = [process.pid, *descendants(process.pid)]
+        process.kill()  # under torchrun that is the launcher alone
+        process.wait()
+        while any(alive(pid) for pid in started):
+            assert time.monotonic() < deadline, "a training process outlived its launcher"
+            time.sleep(0.01)
     assert not weights.exists()
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below one."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [found for child in map(int, children) for found in (child, *descendants(child))]
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.slow
