@@ -1,6 +1,7 @@
 """The mini experiment's configuration for a GPU, made from the one for a laptop.
 
-Its policies draw in vLLM, its PRMs are trained through DeepSpeed's configuration file, and
+The small policy draws in vLLM and the large one through transformers (its heads are 48 wide, which
+vLLM's FlashAttention does not have); PRMs are trained through DeepSpeed's configuration file; and
 everything is in bfloat16 on cards.
 
 usage: python bench/gpu_config.py OUT.yaml
@@ -19,9 +20,10 @@ from report import ROOT
 DEEPSPEED = "configs/deepspeed_zero2.json"
 
 
-def on_cards(model: dict[str, Any]) -> dict[str, Any]:
+def on_cards(name: str, model: dict[str, Any]) -> dict[str, Any]:
     """A model of the mini experiment as a GPU runs the paper's."""
-    engines = {"policy": "vllm", "scorer": "transformers"}
+    drawing = "vllm" if name == "small" else "transformers"
+    engines = {"policy": drawing, "scorer": "transformers"}
     kept = {key: value for key, value in model.items() if key not in ("engine", "engines")}
     return kept | {"engines": engines, "dtype": "bfloat16", "gpus": 1}
 
@@ -30,7 +32,7 @@ def mini() -> dict[str, Any]:
     """The whole mini experiment; one shard a data set, because vLLM's start costs most."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "configs" / "mini.yaml").read_text())
     config["run"] = "mini-gpu"
-    config["models"] = {name: on_cards(item) for name, item in config["models"].items()}
+    config["models"] = {name: on_cards(name, item) for name, item in config["models"].items()}
     for item in (*config["sources"].values(), *config["benchmarks"].values()):
         item["data"]["shard_size"] = item["data"]["n"]
     config["training"]["prm"] |= {"deepspeed": DEEPSPEED, "cards": 1}

@@ -1,8 +1,9 @@
 """The whole mini experiment on a card: every rule, no failure; its table beside the CPU run's.
 
-vLLM draws, estimates and searches; PRMs are trained through DeepSpeed's configuration file; the
-transformers scorer scores; all in bfloat16. Compared are the strategies' intervals with those of
-the run on a CPU in float32 (results/mini/tables/strategies.csv, so `make demo` goes first).
+vLLM draws, estimates and searches (the large policy: transformers); PRMs are trained through
+DeepSpeed's configuration file; the transformers scorer scores; all in bfloat16. Compared are the
+strategies' intervals with those of the run on a CPU in float32
+(results/mini/tables/strategies.csv, so `make demo` goes first).
 
 usage: python bench/gpu_mini.py                  plan here, run in the image, compare
        python bench/gpu_mini.py plan PLAN.json   (needs Snakemake)

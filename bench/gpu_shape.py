@@ -34,7 +34,7 @@ def policy(steps: Steps, model: Path) -> None:
 def scorer(steps: Steps, model: Path) -> None:
     """The packed scorer and its variants."""
     steps.run(
-        "scorer", "scoring_shape.py", model, "--variants", "default", "eager", "sdpa",
+        "scorer", "scoring_shape.py", model, "--variants", "default", "sdpa",
         limit=240,
     )  # fmt: skip
 

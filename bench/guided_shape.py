@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("policy", type=Path)
     parser.add_argument("prm", type=Path)
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--memory", type=float, default=0.9, help="of each card, with --apart")
     parser.add_argument("--problems", type=int, default=64)
     parser.add_argument("--n", type=int, default=8)
     parser.add_argument("--steps", type=int, default=8)
@@ -46,7 +47,7 @@ def main() -> None:
 
     places = (Placement((0,), 0.55), Placement((0,), 0.35))
     if given.apart:
-        places = (Placement((0,), 0.9), Placement((1,), 0.9))
+        places = (Placement((0,), given.memory), Placement((1,), given.memory))
     if given.device == "cpu":
         places = (Placement((), 0.5), Placement((), 0.5))
     store = ImageStore()

@@ -88,7 +88,9 @@ def _cards(jobs: list[dict[str, Any]], lanes: int) -> list[str]:
         return []
     import torch
 
-    return [str(number) for number in range(torch.cuda.device_count())] * lanes
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = shown.split(",") if shown else map(str, range(torch.cuda.device_count()))
+    return [*names] * lanes
 
 
 def _run_all(

@@ -280,8 +280,8 @@ def examples(path: Path, n: int, packs: list[Path], seed: int = 4) -> Path:
     names = [name for pack in packs for name in pq.read_table(pack, columns=["sha256"])[0]]
     schema = schema_of(PRMExample)
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        for start in range(0, n, 512):
-            drawn = texts.draw(min(512, n - start))
+        for start in range(0, n, 128):
+            drawn = texts.draw(min(128, n - start))
             rows = [
                 {
                     "rollout_id": f"made/up/{start + at}#000",

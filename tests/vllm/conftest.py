@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from bench import vllm_cpu
 
@@ -9,7 +12,6 @@ from tests.unit.puzzles import SMALL, questions
 from vlprm.config.models import Engines, ModelConfig, Pixels
 from vlprm.config.placement import Placement
 from vlprm.engines.vllm_policy import VLLMPolicy
-from vlprm.io.images import ImageStore
 
 QUESTIONS, STORE = questions(8)
 MODEL = ModelConfig(
@@ -18,13 +20,11 @@ MODEL = ModelConfig(
 )  # fmt: skip
 
 
-def started(model: ModelConfig = MODEL, store: ImageStore = STORE) -> VLLMPolicy:
+def started(model: ModelConfig = MODEL, **more: Any) -> VLLMPolicy:
     on_cpu = vllm_cpu.ready()
     placement = Placement((), 0.9) if on_cpu else Placement((0,), 0.5)
     options = vllm_cpu.OPTIONS if on_cpu else {}
-    from pathlib import Path
-
-    return VLLMPolicy(Path(str(model.path)), store, model, placement, options)
+    return VLLMPolicy(Path(str(model.path)), STORE, model, placement, {**options, **more})
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""Draw in a process of its own: ``python -m tests.vllm.draw CHECKPOINT`` prints texts as JSON.
+"""Draw in a process of its own: ``python -m tests.vllm.draw CHECKPOINT [unbarred]``.
+
+Prints texts and reasons as JSON. ``unbarred`` takes the rule for control tokens away.
 
 The first line of standard output that starts with ``[`` is the answer.
 """
@@ -21,8 +23,9 @@ HARD = (
 """Samplings that each take another way through the draw."""
 
 
-def main(checkpoint: str) -> None:
-    policy = started(MODEL.model_copy(update={"path": checkpoint}))
+def main(checkpoint: str, *unbarred: str) -> None:
+    more = {"additional_config": {"vlprm_barred": []}} if unbarred else {}
+    policy = started(MODEL.model_copy(update={"path": checkpoint}), **more)
     asked = [request(sample, (1, 2, 3)) for sample in QUESTIONS[:4]]
     found = []
     for changed in HARD:
@@ -32,4 +35,4 @@ def main(checkpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

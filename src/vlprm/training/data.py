@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from accelerate import skip_first_batches
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vlprm.prm.format import VALUE_TOKENS
 from vlprm.records import PRMExample
 from vlprm.training import processes
 from vlprm.training.collator import PRMCollator
@@ -128,6 +128,31 @@ class ByLength(Sampler[int]):
                     yield from batches[number].tolist()
 
 
-def plus_token(collate: PRMCollator) -> int:
-    """Id of the token of label 1."""
-    return collate.value_ids[VALUE_TOKENS.index("+")]
+class FromStep:
+    """A loader whose first epoch begins where a state was saved, after ``step`` optimizer steps.
+
+    The length of that epoch is what is left of it. ``Trainer`` (trainer.py:2515 at 4.55.2) skips
+    batches too, but counts the rest against the whole epoch's length: the last step of an epoch
+    whose batches are no multiple of the accumulated ones would then not be taken.
+    """
+
+    def __init__(self, loader: Any, step: int, accumulation: int) -> None:
+        steps = -(-len(loader) // accumulation)
+        self._loader = loader
+        self._epoch, self._begin = step // steps, step % steps * accumulation
+        self._skip = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch comes next; called before its length is asked for."""
+        self._loader.set_epoch(epoch)
+        self._skip = self._begin if epoch == self._epoch else 0
+
+    def __len__(self) -> int:
+        return len(self._loader) - self._skip
+
+    def __iter__(self) -> Iterator[Any]:
+        rest = skip_first_batches(self._loader, self._skip) if self._skip else self._loader
+        return iter(rest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)

@@ -191,6 +191,7 @@ def _arguments(
         logging_nan_inf_filter=False,  # it would wait for the GPU at every batch; Lines looks
         disable_tqdm=True,
         remove_unused_columns=False,
+        ignore_data_skip=True,  # FromStep skips
         dataloader_num_workers=conduct.workers,
         dataloader_pin_memory=on_gpu,
         accelerator_config={"non_blocking": on_gpu},

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vlprm.config.training import EveryLayer, PRMTrainingConfig
+from vlprm.determinism import cpu_mode
 from vlprm.errors import UserError
 from vlprm.training.collator import IGNORED
 from vlprm.training.packed import NO_MASK
@@ -88,7 +89,16 @@ def _recompute(model: Any, config: PRMTrainingConfig) -> None:
 
 
 def _compile(model: Any) -> None:
-    """Compile each decoder layer for any length; attention stays what it is (``packed``)."""
+    """Compile each decoder layer for any length; attention stays what it is (``packed``).
+
+    Raises UserError on a CPU in portable mode, whose products no compiler sees into.
+    """
+    if model.device.type == "cpu" and cpu_mode() == "portable":
+        raise UserError(
+            "a portable CPU run cannot be compiled",
+            where="training: compile",
+            cure="compile: false, or train on a GPU",
+        )
     torch._dynamo.config.cache_size_limit = _COMPILED_FORMS
     for layer in model.model.language_model.layers:
         layer.compile(dynamic=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -20,7 +21,7 @@ from transformers import Trainer, TrainerCallback
 from vlprm.errors import UserError
 from vlprm.training import processes, snapshot
 from vlprm.training.collator import IGNORED
-from vlprm.training.data import ByLength
+from vlprm.training.data import ByLength, FromStep
 from vlprm.training.state import StateFolder
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class PRMTrainer(Trainer):
         """``lengths``: of the conversations, where like ones are to stand together."""
         super().__init__(**rest)
         self._lengths, self._states = lengths, states
+        self._first_step = 0
         self.model_accepts_loss_kwargs = True
 
     def compute_loss(
@@ -77,8 +79,16 @@ class PRMTrainer(Trainer):
         together = self.args.per_device_train_batch_size * processes.count()
         return ByLength(self._lengths, together, self.args.data_seed)
 
+    def get_train_dataloader(self) -> Any:
+        """The base class's, from where the state stands."""
+        loader = super().get_train_dataloader()
+        return FromStep(loader, self._first_step, self.args.gradient_accumulation_steps)
+
     def train_from(self, state: Path | None) -> Any:
         """Train to the end, from a state or from the start."""
+        if state:
+            facts = (state / transformers.trainer.TRAINER_STATE_NAME).read_text(encoding="utf-8")
+            self._first_step = int(json.loads(facts)["global_step"])
         with _no_pickles():
             return self.train(resume_from_checkpoint=str(state) if state else None)
 

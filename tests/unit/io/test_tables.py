@@ -70,11 +70,11 @@ def test_long_tables_of_texts_have_small_row_groups(tmp_path: Path, rows: int) -
     assert tables.write(examples(), tmp_path / "a.parquet", PRMExample) == rows
     footer = pq.ParquetFile(tmp_path / "a.parquet").metadata
     sizes = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
-    assert sizes[0] == (rows if rows <= 16384 else 512)
+    assert sizes[0] == (rows if rows <= 16384 else 128)
     assert sum(sizes) == rows
     found = tables.Rows(tmp_path / "a.parquet", PRMExample)
-    assert [found[at].turns for at in (0, 511, 512, rows - 1)] == [
-        (str(at),) for at in (0, 511, 512, rows - 1)
+    assert [found[at].turns for at in (0, 127, 128, rows - 1)] == [
+        (str(at),) for at in (0, 127, 128, rows - 1)
     ]
     assert [item.rollout_id for item in tables.iterate([tmp_path / "a.parquet"], PRMExample)] == [
         f"s#{row}" for row in range(rows)

@@ -63,13 +63,22 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("processes", "at"),
-    [(1, "step-00000007.unfinished"), (1, "step-00000014"), (2, "step-00000004.unfinished")],
-    ids=["in-a-save", "in-epoch-2", "two-processes"],
+    ("processes", "accumulation", "at"),
+    [
+        (1, 1, "step-00000007.unfinished"),
+        (1, 1, "step-00000014"),  # in the second epoch
+        (1, 5, "step-00000002"),  # of 5, 5 and 2 batches: before the short step
+        (2, 4, "step-00000003.unfinished"),  # of 4 and 2 batches a process, in the second epoch
+    ],
 )
-def test_a_killed_run_ends_with_the_same_bytes(tmp_path: Path, processes: int, at: str) -> None:
+def test_a_killed_run_ends_with_the_same_bytes(
+    tmp_path: Path, processes: int, accumulation: int, at: str
+) -> None:
     write_inputs(tmp_path, CONVERSATIONS)
-    training = recipe(epochs=EPOCHS, weight_decay=0.01, warmup_ratio=0.2, group_by_length=True)
+    training = recipe(
+        epochs=EPOCHS if accumulation == 1 else 3 * EPOCHS, accumulation=accumulation,
+        weight_decay=0.01, warmup_ratio=0.2, group_by_length=True,
+    )  # fmt: skip
     whole = tmp_path / "whole" / "model.safetensors"
     run(tmp_path, whole, processes, training)
     cut = tmp_path / "cut" / "model.safetensors"
