@@ -25,6 +25,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(Path(__file__).parent)]
+PART = "TRAINING_SHAPE_PART"
+"""Set for the processes that train; an option would be taken for one of torchrun's."""
 PEAK = 989e12
 """bf16 FLOP/s of an H100 SXM, dense (NVIDIA H100 data sheet)."""
 
@@ -54,7 +56,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tune-vision", action="store_true")
     parser.add_argument("--fast", action="store_true", help="without deterministic algorithms")
     parser.add_argument("--save-minutes", type=float, default=None, help="also keep a state")
-    parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -197,7 +198,7 @@ def report(options: argparse.Namespace, clock: Any, weights: Path) -> None:
     seen = 6 if options.tune_vision else 2
     flops = 6 * layers * tokens + seen * tower * patches
     name = f"training_shape/{options.model.name}"
-    facts = {key: str(value) for key, value in vars(options).items() if key not in ("work", "run")}
+    facts = {key: str(value) for key, value in vars(options).items() if key != "work"}
     card = torch.cuda.get_device_name() if options.gpus else "CPU"
     print(json.dumps({"name": name, "options": facts, "card": card, "text_layers": layers}))
     print_line(f"{name}/tokens", tokens / seconds, "tokens/s")
@@ -220,7 +221,7 @@ def report(options: argparse.Namespace, clock: Any, weights: Path) -> None:
 def main() -> int:
     """Make the data, then start the processes; each of them runs this file again."""
     options = arguments()
-    if options.run:
+    if os.environ.get(PART):
         measure(options)
         return 0
     if options.steps <= options.warm_up:
@@ -229,10 +230,11 @@ def main() -> int:
     several = ["-m", "torch.distributed.run", "--standalone"]
     several += [f"--nproc-per-node={options.processes}"]
     argv = [sys.executable, *(several if options.processes > 1 else [])]
-    environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    environment = os.environ | {"OMP_NUM_THREADS": threads, PART: "1"}
     if options.attention == "sdpa":
         environment["VLPRM_ATTENTION"] = "sdpa"
-    done = subprocess.run([*argv, __file__, *sys.argv[1:], "--run"], env=environment, check=False)
+    done = subprocess.run([*argv, __file__, *sys.argv[1:]], env=environment, check=False)
     return done.returncode
 
 
