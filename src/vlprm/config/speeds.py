@@ -14,14 +14,16 @@ from vlprm.config.work import Job
 
 SHAPE_GB = 7.5
 """Weights of the shape that was measured."""
-DRAWN_TOKENS = 9_800.0
-"""Tokens a second and card of a policy: 128 questions x 16 in vLLM 0.10.1.1, 588-token prompts."""
+DRAWN_TOKENS = 10_600.0
+"""Tokens a second and card of a policy: 128 questions x 16 in vLLM 0.10.1.1, 916-token prompts
+(``bench/results/gpu_shape_3b.json``, policy-small)."""
 REQUESTS = 384.0
 """Completions a second of vLLM's front end with the card idle: no policy is faster than that."""
-SCORED = 27.7
-"""Candidates a second and card of a PRM: 512 of 8 steps and 1,977 tokens, steps and whole."""
-TRAINED_TOKENS = 7_600.0
-"""Tokens a second and card: micro batch 4, gradient checkpointing, sdpa."""
+SCORED = 58.0
+"""Candidates a second and card of a PRM: 512 of 8 steps and 1,966 tokens (gpu_shape_3b, scorer)."""
+TRAINED_TOKENS = 11_800.0
+"""Tokens a second and card: micro batch 4, gradient checkpointing, ZeRO-2, flash-attn (gpu_shape_3b,
+training-all)."""
 START, READ_GB = 60.0, 0.5
 """Seconds until vLLM stands (measured: 35 to 60), and GB of weights read in a second."""
 
