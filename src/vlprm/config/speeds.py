@@ -22,8 +22,8 @@ REQUESTS = 384.0
 SCORED = 58.0
 """Candidates a second and card of a PRM: 512 of 8 steps and 1,966 tokens (gpu_shape_3b, scorer)."""
 TRAINED_TOKENS = 11_800.0
-"""Tokens a second and card: micro batch 4, gradient checkpointing, ZeRO-2, flash-attn (gpu_shape_3b,
-training-all)."""
+"""Tokens a second and card: micro batch 4, gradient checkpointing, ZeRO-2, flash-attn
+(gpu_shape_3b, training-all)."""
 START, READ_GB = 60.0, 0.5
 """Seconds until vLLM stands (measured: 35 to 60), and GB of weights read in a second."""
 

@@ -28,7 +28,7 @@ def test_a_day_and_the_profiles_own_limit(tmp_path: Path) -> None:
     assert long.state == "warning"
     assert "estimate teacher/raven" in long.what
     assert "(limit 24 h)" in long.what
-    assert "raven: shard_size 1100" in str(long.cure)
+    assert "raven: shard_size 1200" in str(long.cure)
     limits = {
         "default_resources": ["runtime_max=120"],
         "set_resources": {"train": {"runtime_max": 600}},
