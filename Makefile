@@ -50,9 +50,10 @@ publish: $(VENV)/.cpu  ## write the manifests that `make verify` and the tests c
 	snakemake --profile profiles/mini --configfile tests/workflow/nano.yaml
 	vlprm manifest results/nano --publish configs/expected/nano
 
-bench: $(VENV)/.cpu  ## one measurement as a JSON line: make bench NAME=mini_strategies
-	@test -f "bench/$(NAME).py" || { echo "NAME is one of: $$(cd bench && ls [a-z]*.py | sed 's/\.py//' | grep -v '^report$$' | xargs)" >&2; exit 2; }
-	@$(PY) bench/$(NAME).py
+# cluster_mini starts the tests' Slurm (pytest), test_time the tests themselves
+bench: $(VENV)/$(if $(filter cluster_mini test_time,$(NAME)),.test,.cpu)  ## one measurement, as JSON lines (bench/README.md): make bench NAME=mini_strategies ARGS="…"
+	@test -f "bench/$(NAME).py" || { echo "NAME is one of: $$(grep -l '^if __name__' bench/*.py | sed -E 's,bench/(.*)[.]py,\1,' | xargs)" >&2; exit 2; }
+	@$(PY) bench/$(NAME).py $(ARGS)
 
 PROFILES = $(if $(XDG_CONFIG_HOME),$(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake
 profiles:  ## link profiles/ into your Snakemake profile folder: snakemake --profile pbs

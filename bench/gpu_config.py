@@ -1,12 +1,10 @@
-"""Configurations for measurements on a GPU, made from the mini experiment's.
+"""The mini experiment's configuration for a GPU, made from the one for a laptop.
 
-``mini``: the mini experiment with its policies in vLLM, its PRMs trained through DeepSpeed's
-configuration file, everything in bfloat16 on cards. ``shape``: a checkpoint of a real shape is the
-base of the PRM and one of the policies; the mini policy draws what is labelled, because random
-weights write nothing that could be.
+The small policy draws in vLLM and the large one through transformers (its heads are 48 wide, which
+vLLM's FlashAttention does not have); PRMs are trained through DeepSpeed's configuration file; and
+everything is in bfloat16 on cards.
 
-usage: python bench/gpu_config.py mini OUT.yaml
-       python bench/gpu_config.py shape OUT.yaml CHECKPOINT
+usage: python bench/gpu_config.py OUT.yaml
 """
 
 from __future__ import annotations
@@ -22,9 +20,10 @@ from report import ROOT
 DEEPSPEED = "configs/deepspeed_zero2.json"
 
 
-def on_cards(model: dict[str, Any]) -> dict[str, Any]:
+def on_cards(name: str, model: dict[str, Any]) -> dict[str, Any]:
     """A model of the mini experiment as a GPU runs the paper's."""
-    engines = {"policy": "vllm", "scorer": "transformers"}
+    drawing = "vllm" if name == "small" else "transformers"
+    engines = {"policy": drawing, "scorer": "transformers"}
     kept = {key: value for key, value in model.items() if key not in ("engine", "engines")}
     return kept | {"engines": engines, "dtype": "bfloat16", "gpus": 1}
 
@@ -33,33 +32,12 @@ def mini() -> dict[str, Any]:
     """The whole mini experiment; one shard a data set, because vLLM's start costs most."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "configs" / "mini.yaml").read_text())
     config["run"] = "mini-gpu"
-    config["models"] = {name: on_cards(item) for name, item in config["models"].items()}
+    config["models"] = {name: on_cards(name, item) for name, item in config["models"].items()}
     for item in (*config["sources"].values(), *config["benchmarks"].values()):
         item["data"]["shard_size"] = item["data"]["n"]
-    config["training"]["prm"]["deepspeed"] = DEEPSPEED
-    return config
-
-
-def shape(checkpoint: Path) -> dict[str, Any]:
-    """Few questions, one PRM, twenty training steps, at the checkpoint's shape."""
-    config = mini()
-    config["run"] = "shape"
-    real = config["models"]["small"] | {"path": str(checkpoint)}
-    config["models"] = {"small": config["models"]["small"], "real": real}
-    config["policies"]["large"]["model"] = "real"
-    config["policies"]["real"] = config["policies"].pop("large")
-    config["sources"]["matrix-train"]["data"] |= {"n": 40, "shard_size": 40}
-    config["training"]["prm"] |= {
-        "learning_rate": 1e-5, "epochs": 1, "micro_batch": 4, "accumulation": 2,
-        "tune_vision": False, "gradient_checkpointing": True,
-    }  # fmt: skip
-    config["prms"] = {"prm": config["prms"]["prm-small"] | {"base": "real"}}
-    config["benchmarks"].pop("matrix-unseen")
-    config["benchmarks"]["matrix"]["data"] |= {"n": 48, "shard_size": 48}
-    evaluation = config["evaluation"]
-    evaluation |= {"policies": ["small", "real"], "prms": ["prm"], "benchmarks": ["matrix"]}
-    evaluation["ranking"] |= {"candidates": 8, "n": [1, 2, 4, 8]}
-    evaluation["guided"] |= {"n": 4, "max_steps": 8}
+    config["training"]["prm"] |= {"deepspeed": DEEPSPEED, "cards": 1}
+    shared = {"share": True, "policy_memory": 0.55, "prm_memory": 0.35}
+    config["evaluation"]["guided"]["placement"] = shared
     return config
 
 
@@ -70,10 +48,6 @@ def write(config: dict[str, Any], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["mini", out]:
-            write(mini(), Path(out))
-        case ["shape", out, checkpoint]:
-            write(shape(Path(checkpoint)), Path(out))
-        case _:
-            sys.exit(__doc__)
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    write(mini(), Path(sys.argv[1]))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from report import ROOT, commit
 
@@ -21,7 +23,8 @@ RESULTS = ROOT / "bench" / "results"
 
 def enter() -> None:
     """Start this script again inside the image, unless there. Exits 2 without image or GPU."""
-    if DESCRIPTION.exists() or "--device=cpu" in sys.argv:
+    on_cpu = re.search(r"--device[ =]cpu\b", " ".join(sys.argv))
+    if DESCRIPTION.exists() or on_cpu:
         return
     from vlprm.config.images import load_images
 
@@ -55,10 +58,19 @@ def facts() -> dict[str, object]:
     return found
 
 
+def _file(name: str) -> Path:
+    """``bench/results/NAME.json``; ``VLPRM_BENCH_RESULTS`` names another folder."""
+    return Path(os.environ.get("VLPRM_BENCH_RESULTS", RESULTS)) / f"{name}.json"
+
+
+def kept(name: str) -> dict[str, Any]:
+    """What a measurement has found so far."""
+    file = _file(name)
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
 def keep(name: str, found: dict[str, object]) -> None:
-    """Add figures to ``bench/results/NAME.json``; ``VLPRM_BENCH_RESULTS`` names another folder."""
-    folder = Path(os.environ.get("VLPRM_BENCH_RESULTS", RESULTS))
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.json"
-    known = json.loads(file.read_text()) if file.exists() else {}
-    file.write_text(json.dumps(known | found, indent=1) + "\n")
+    """Add figures to a measurement's file."""
+    file = _file(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(kept(name) | found, indent=1) + "\n")

@@ -1,8 +1,9 @@
 """The whole mini experiment on a card: every rule, no failure; its table beside the CPU run's.
 
-vLLM draws, estimates and searches; PRMs are trained through DeepSpeed's configuration file; the
-transformers scorer scores; all in bfloat16. Compared are the strategies' intervals with those of
-the run on a CPU in float32 (results/mini/tables/strategies.csv, so `make demo` goes first).
+vLLM draws, estimates and searches (the large policy: transformers); PRMs are trained through
+DeepSpeed's configuration file; the transformers scorer scores; all in bfloat16. Compared are the
+strategies' intervals with those of the run on a CPU in float32
+(results/mini/tables/strategies.csv, so `make demo` goes first).
 
 usage: python bench/gpu_mini.py                  plan here, run in the image, compare
        python bench/gpu_mini.py plan PLAN.json   (needs Snakemake)
@@ -27,20 +28,26 @@ GPU = FOLDER / "run" / "results" / "mini-gpu" / "tables" / "strategies.csv"
 KEY = ("benchmark", "policy", "prm", "strategy", "aggregation", "n")
 
 
+LANES = 4
+"""Jobs that share a card: the models are of 3 MB, and most of a job is vLLM's start."""
+
+
 def plan(out: Path) -> None:
-    """Every job's command of the configuration."""
+    """Every job's command of the configuration, each with its part of a card."""
     import other_machine
 
     config = FOLDER / "mini-gpu.yaml"
     write(mini(), config)
     other_machine.plan(config, out)
+    text = out.read_text().replace("policy:0@0.55+scorer:0@0.35", "policy:0@0.12+scorer:0@0.08")
+    out.write_text(text.replace("@0.9 ", "@0.2 "))
 
 
 def run(planned: Path, folder: Path, jobs: int) -> int:
     """All jobs of the plan; number of those that failed."""
     import other_machine
 
-    return other_machine.run(planned, folder.resolve(), jobs)
+    return other_machine.run(planned, folder.resolve(), jobs, LANES)
 
 
 def rows(table: Path) -> dict[tuple[str, ...], dict[str, str]]:

@@ -29,7 +29,10 @@ class Steps:
     def run(
         self, step: str, *command: object, limit: float = 600, env: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        """The last JSON line of ``python bench/COMMAND...``; empty when it failed."""
+        """What ``python bench/COMMAND...`` printed as JSON lines, joined; empty when it failed.
+
+        A line with name and value (``report.print_line``) becomes one entry.
+        """
         if self.only and step not in self.only:
             return {}
         LOGS.mkdir(parents=True, exist_ok=True)
@@ -55,7 +58,9 @@ class Steps:
             print(json.dumps({"step": step, "failed": status, "seconds": seconds}))
             print(_end(text), flush=True)
             return {}
-        found: dict[str, Any] = json.loads(lines[-1]) | {"wall_seconds": seconds}
+        found: dict[str, Any] = {"wall_seconds": seconds}
+        for line in map(json.loads, lines):
+            found |= {line["name"]: line["value"]} if "value" in line else line
         self.found[step] = found
         print(json.dumps({"step": step} | found), flush=True)
         keep(self.name, {step: found})

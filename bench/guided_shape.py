@@ -24,7 +24,7 @@ from vlprm.records import Sampling  # noqa: E402
 from vlprm.search.guided import guided_search  # noqa: E402
 
 from gpu_image import enter, facts  # noqa: E402
-from policy_shape import model  # noqa: E402
+from policy_shape import load, model  # noqa: E402
 from shape_inputs import Rendering, SteppingPolicy, TimedScorer, questions  # noqa: E402
 
 
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("policy", type=Path)
     parser.add_argument("prm", type=Path)
     parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--memory", type=float, default=0.9, help="of each card, with --apart")
     parser.add_argument("--problems", type=int, default=64)
     parser.add_argument("--n", type=int, default=8)
     parser.add_argument("--steps", type=int, default=8)
@@ -42,18 +43,16 @@ def main() -> None:
     enter()
     import torch
 
-    from vlprm.engines import load_policy, load_scorer
+    from vlprm.engines import load_scorer
 
     places = (Placement((0,), 0.55), Placement((0,), 0.35))
     if given.apart:
-        places = (Placement((0,), 0.9), Placement((1,), 0.9))
+        places = (Placement((0,), given.memory), Placement((1,), given.memory))
     if given.device == "cpu":
         places = (Placement((), 0.5), Placement((), 0.5))
     store = ImageStore()
     gpus = len(places[0].devices)
-    policy: Any = SteppingPolicy(
-        load_policy(model(gpus), given.policy, store, places[0]), given.policy, given.length
-    )
+    policy: Any = SteppingPolicy(load(given.policy, store, places[0]), given.policy, given.length)
     scorer = TimedScorer(load_scorer(model(gpus), given.prm, store, places[1]))
     config = GuidedConfig.model_validate({
         "n": given.n, "max_steps": given.steps, "step_tokens": 4 * given.length,

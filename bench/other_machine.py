@@ -57,7 +57,7 @@ def plan(configfile: Path, out: Path) -> None:
     print(json.dumps({"name": "plan", "jobs": len(jobs)}))
 
 
-def run(planned: Path, folder: Path, at_a_time: int) -> int:
+def run(planned: Path, folder: Path, at_a_time: int, lanes: int = 1) -> int:
     """Run a plan in ``folder``; print digests and the machine's facts; number of failed jobs."""
     jobs = json.loads(planned.read_text())
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def run(planned: Path, folder: Path, at_a_time: int) -> int:
             (folder / name).symlink_to(ROOT / name)
     settle_environment()
     started = time.monotonic()
-    seconds, failed = _run_all(jobs, folder, at_a_time, _cards(jobs))
+    seconds, failed = _run_all(jobs, folder, at_a_time, _cards(jobs, lanes))
     results = next(path for path in (folder / "results").iterdir() if path.is_dir())
     manifest = collect(results)
     save(manifest, results / NAME)
@@ -79,13 +79,18 @@ def run(planned: Path, folder: Path, at_a_time: int) -> int:
     return len(failed)
 
 
-def _cards(jobs: list[dict[str, Any]]) -> list[str]:
-    """The GPUs that jobs may take, by number; none where no job books one."""
+def _cards(jobs: list[dict[str, Any]], lanes: int) -> list[str]:
+    """The GPUs that jobs may take, by number, each for so many jobs; none where no job books one.
+
+    A job of several cards needs lanes of different ones, so it runs with one lane only.
+    """
     if not any(job["gpus"] for job in jobs):
         return []
     import torch
 
-    return [str(number) for number in range(torch.cuda.device_count())]
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = shown.split(",") if shown else map(str, range(torch.cuda.device_count()))
+    return [*names] * lanes
 
 
 def _run_all(
@@ -100,6 +105,7 @@ def _run_all(
         if not all((folder / path).exists() for path in job["output"])
     }
     seconds, failed = dict[str, float](), list[str]()
+    again = set(range(len(jobs)))  # a job may fail once: two that start on one card can collide
     with ThreadPoolExecutor(at_a_time) as pool:
         running: dict[Future[float], tuple[int, list[str]]] = {}
         while True:
@@ -119,7 +125,11 @@ def _run_all(
                     seconds[stage] = seconds.get(stage, 0.0) + future.result()
                 except RuntimeError as error:
                     print(error, flush=True)
-                    failed.append(stage)
+                    if index in again:
+                        again.discard(index)
+                        waiting[index] = set()
+                    else:
+                        failed.append(stage)
                     continue
                 done = set(jobs[index]["output"])
                 waiting = {key: needs - done for key, needs in waiting.items()}

@@ -13,6 +13,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ settle_environment()
 
 from vlprm.config.models import ModelConfig  # noqa: E402
 from vlprm.config.placement import Placement  # noqa: E402
+from vlprm.engines.vllm_policy import VLLMPolicy  # noqa: E402
 from vlprm.io.images import ImageStore  # noqa: E402
 from vlprm.protocols import GenerationRequest  # noqa: E402
 from vlprm.records import Sample, Sampling  # noqa: E402
@@ -44,6 +46,18 @@ def model(gpus: int) -> ModelConfig:
             "gpus": gpus,
         }
     )
+
+
+def load(
+    checkpoint: Path, store: ImageStore, placement: Placement, more: Mapping[str, Any] | None = None
+) -> VLLMPolicy:
+    """The stage's vLLM engine; on a CPU (no cards) vLLM's own CPU build."""
+    import vllm_cpu
+
+    options = dict(more or {})
+    if vllm_cpu.ready():
+        options |= vllm_cpu.OPTIONS
+    return VLLMPolicy(checkpoint, store, model(len(placement.devices)), placement, options)
 
 
 def requests(samples: list[Sample], n: int) -> list[GenerationRequest]:
@@ -87,15 +101,13 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     given = parser.parse_args()
     enter()
-    from vlprm.engines import load_policy
-
     width, height = map(int, given.size.split("x"))
     store = ImageStore()
     started = time.monotonic()
     placement = Placement(
         tuple(range(given.devices if given.device == "cuda" else 0)), given.memory
     )
-    engine: Any = load_policy(model(given.devices), given.checkpoint, store, placement)
+    engine = load(given.checkpoint, store, placement)
     start_up = time.monotonic() - started
     sampling = Sampling(temperature=1.0, top_p=1.0, top_k=0, repetition_penalty=1.0,
                         max_tokens=given.tokens)  # fmt: skip
@@ -121,11 +133,16 @@ def main() -> None:
         speeds[which].append(tokens / seconds)
         print(json.dumps({which: round(tokens / seconds), "tokens": tokens,
                           "seconds": round(seconds, 2)}), flush=True)  # fmt: skip
+    again = requests(questions(16, (width, height), given.words, 0, store), given.n)
+    first, second = (engine.generate(again, sampling) for _ in range(2))
+    differ = sum(a.text != b.text for one, two in zip(first, second, strict=True)
+                 for a, b in zip(one, two, strict=True))  # fmt: skip
     stage, bare = (statistics.median(speeds[which]) for which in ("stage", "plain"))
     print(json.dumps({
         "name": "policy_shape", "checkpoint": given.checkpoint.name, "size": given.size,
         "prompt_tokens": prompt_tokens, "stage_tokens_per_second": round(stage),
         "plain_tokens_per_second": round(bare), "ratio": round(stage / bare, 3),
+        "texts_that_differ_when_drawn_again": differ, "texts_drawn_again": 16 * given.n,
         "start_up_seconds": round(start_up, 1), "devices": given.devices, **facts(),
     }))  # fmt: skip
 

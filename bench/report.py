@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -49,14 +50,19 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """Short commit, with ``+`` where the checkout has changes; "unknown" outside git."""
+    """Short commit, with ``+`` where the checkout has changes.
+
+    Outside git what ``VLPRM_COMMIT`` says (a checkout carried elsewhere), or "unknown".
+    """
     head = _git("rev-parse", "--short", "HEAD")
     if head is None:
-        return "unknown"
+        return os.environ.get("VLPRM_COMMIT", "unknown")
     return head + ("+" if _git("status", "--porcelain") else "")
 
 
 def _git(*arguments: str) -> str | None:
+    if shutil.which("git") is None:  # an image holds none
+        return None
     done = subprocess.run(
         ["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True
     )

@@ -180,6 +180,7 @@ class Build:
         busy = [place for place in mounted if Path(place).is_relative_to(self.root)]
         if busy:
             raise BuildError(f"{busy[0]} is still mounted by a build that was killed -> umount it")
+        self.state.unlink(missing_ok=True)  # killed from here on, the root is no layer's
         shutil.rmtree(self.root, ignore_errors=True)
         for layer in self.layers:
             self.root.mkdir(exist_ok=True)

@@ -42,9 +42,15 @@ if [ ! -e "$state/flash-attn/setup.py" ]; then
 fi
 python "$source/containers/flash_attn_kernels.py" "$state/flash-attn" "$FLASH_ATTN_KERNELS"
 echo "flash-attn: architectures $FLASH_ATTN_CUDA_ARCHS, $MAX_JOBS files at a time"
-# Intermediate files get names that depend on the object file, not on a process id: those names end
-# up in the object, and a file compiled twice would differ.
+# nvcc puts the names of its intermediate files and its process id into the object's symbols, and a file
+# compiled twice would differ. So: names that depend on the object file, and, where the kernel lets us
+# (root, or user namespaces), a process namespace for each call, in which the ids are always the same.
 export NVCC_APPEND_FLAGS="--objdir-as-tempdir"
+if unshare --pid --fork true 2> /dev/null; then
+  export PYTORCH_NVCC="unshare --pid --fork --kill-child $CUDA_HOME/bin/nvcc"
+else
+  echo "flash-attn: no process namespaces here, so the wheel's hash will differ from build to build"
+fi
 cd "$state/flash-attn"
 python setup.py -q bdist_wheel > "$state/flash-attn.log" 2>&1 || { tail -n 30 "$state/flash-attn.log" >&2; exit 1; }
 cp dist/flash_attn-*.whl "$out/"

@@ -19,6 +19,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import selftest_card
@@ -123,8 +124,14 @@ def refused(problems: list[str]) -> int:
 
 
 def main() -> int:
-    given = arguments()
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    """Compare, with a home folder of its own: DeepSpeed, imported beside a card, writes there."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"HOME": home, "HF_HUB_OFFLINE": "1"}
+        return compare(arguments())
+
+
+def compare(given: argparse.Namespace) -> int:
+    """Print what is here; one line on standard error for each difference. The exit status."""
     image = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
     if given.gpu:
         unfit = selftest_card.problems(image["flash_attn"])

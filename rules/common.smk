@@ -9,6 +9,7 @@ from vlprm.config.images import load_images
 from vlprm.config.run import load_config
 from vlprm.config.plan import Plan
 from vlprm.config.times import Times
+from vlprm.config.training import host_mb
 from vlprm.determinism import shell_exports
 from vlprm.errors import UserError
 from vlprm.preflight.driver import check_driver
@@ -21,7 +22,7 @@ try:
     PLAN = Plan(CFG)
     MEMORY = HostMemory(PLAN)
     TIMES = Times.of(PLAN, Path.cwd())
-    SETTINGS = shell_exports()
+    SETTINGS = shell_exports() + rehearsal.shell_export(CFG)
     check_driver(workflow, PLAN)
 except UserError as error:
     raise WorkflowError(str(error))
@@ -36,10 +37,7 @@ ENGINE_MB = 64000 if ON_GPU else 4000
 # The package comes from the checkout, on the driver and in a container alike; the settings that
 # keep bytes the same come from one place; and no job looks for a network: what comes from the
 # Hub is fetched by rules that lift this for one command.
-shell.prefix(
-    f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}"
-    f"{rehearsal.shell_export(CFG)}"
-)
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src HF_HUB_OFFLINE=1; {SETTINGS}")
 
 # Fetching happens where Snakemake runs (a login node), in its own environment: there are the
 # network, the user's token and apptainer itself.
@@ -104,13 +102,26 @@ def sources(kind):
     return [path for name in CFG.sources for path in PLAN.tables(kind, name)]
 
 
+def recipe(wildcards):
+    """The training block of a PRM."""
+    return CFG.training[CFG.prms[wildcards.prm].training]
+
+
+def training_mb(wildcards):
+    """Host memory of a node: every process reads the weights. A size not stated counts as 7B's."""
+    base = CFG.models[CFG.prms[wildcards.prm].base]
+    if not base.gpus:
+        return ENGINE_MB
+    return host_mb(recipe(wildcards), recipe(wildcards).cards, (base.hub and base.hub.gb) or 17)
+
+
 def prm_weights(wildcards):
     return PLAN.prm(wildcards.prm)
 
 
 def placed(where):
-    """Resources of a rule whose models stand at ``where(wildcards)``: the cards that its job books
-    and the argument that places its engines on them. Resources, not params: they rerun nothing."""
+    """Resources of jobs whose models stand at ``where(wildcards)``, the cards that they book and
+    the argument that places engines on them. As resources, not params, they rerun nothing."""
     return dict(
         gpu=lambda wildcards: placement.cards(where(wildcards)),
         placement=lambda wildcards: placement.write(where(wildcards)),

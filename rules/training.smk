@@ -11,10 +11,13 @@ rule train:
         image_of("gpu")
     resources:
         **PLACED_TRAINING,
-        mem_mb=ENGINE_MB,
+        mem_mb=training_mb,
         runtime=minutes("train"),
         # a node; a profile may spread the eight GPUs: nodes=2, gpu=4
         nodes=1,
+        # neither changes a byte of the result: resources, so that a change reruns nothing
+        workers=lambda wc: recipe(wc).workers,
+        save_minutes=lambda wc: int(recipe(wc).save_minutes),
     params:
         config=lambda wc: slices.train(CFG, wc.prm).model_dump_json(),
         version=VERSIONS["train"],
@@ -22,4 +25,5 @@ rule train:
         "python -m vlprm.cluster.launch --nodes {resources.nodes} --gpus {resources.gpu} "
         'python -m vlprm.cli train --examples {input.examples} --images "{input.images}"'
         " --base {input.base} --weights {output.weights}"
+        " --workers {resources.workers} --save-minutes {resources.save_minutes}"
         " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"

@@ -141,6 +141,11 @@ def settle_environment(environment: MutableMapping[str, str] = os.environ) -> No
     environment.update(in_force(environment))
 
 
+def settle_one(name: str, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Put one of the settings into ``environment``, for a library that is about to be imported."""
+    environment[name] = in_force(environment)[name]
+
+
 def shell_exports(environment: Mapping[str, str] = os.environ) -> str:
     """``export NAME=value; ...`` for a rule's shell prefix.
 

@@ -41,6 +41,12 @@ class Completion:
     error: str | None = None
 
 
+def all_failed(completions: Sequence[Completion]) -> str | None:
+    """Why a request failed; None when one of its completions came back."""
+    errors = [item.error or "error" for item in completions if item.finish_reason == "error"]
+    return errors[0] if errors and len(errors) == len(completions) else None
+
+
 class Policy(Protocol):
     """A model that draws solutions."""
 

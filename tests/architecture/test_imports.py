@@ -13,7 +13,7 @@ from tests.architecture.tree import PACKAGE, ROOT, imported_roots, normalised, p
 
 HEAVY = ("torch", "transformers", "vllm", "deepspeed", "accelerate")
 # engines of the paper's GPU images; they are pinned there, not in the CPU environment
-GPU_IMAGES = frozenset({"vllm", "deepspeed", "flash-attn"})
+GPU_IMAGES = frozenset({"vllm", "deepspeed", "flash-attn", "triton"})
 
 
 def test_layer_contracts_are_kept() -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from vlprm.determinism import ENVIRONMENT, in_force, settle_environment, shell_exports
+from vlprm.determinism import (
+    ENVIRONMENT,
+    in_force,
+    settle_environment,
+    settle_one,
+    shell_exports,
+)
 from vlprm.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +35,12 @@ def test_threads_given_by_the_workflow_stand_and_a_stray_seed_does_not() -> None
     assert environment["OMP_NUM_THREADS"] == "4"
     assert environment["PYTHONHASHSEED"] == "0"
     assert not CAPS & environment.keys()
+
+
+def test_one_setting_alone_whatever_stood_there() -> None:
+    environment = {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
+    settle_one("VLLM_ENABLE_V1_MULTIPROCESSING", environment)
+    assert environment == {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 
 
 def test_an_unknown_mode_is_one_message() -> None:

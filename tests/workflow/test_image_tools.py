@@ -215,3 +215,19 @@ def test_a_root_that_is_still_mounted_is_not_removed(tmp_path: Path) -> None:
     job.root = Path("/proc")
     with pytest.raises(recipe.BuildError, match="still mounted"):
         job.restore()
+
+
+def test_a_build_killed_while_it_restores_does_not_take_the_rest_for_a_whole_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = daemonless.Build("cpu", tmp_path)
+    job.root.mkdir()
+    job.state.write_text("digest of the last layer")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(daemonless.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        job.restore()
+    assert not job.state.exists()

@@ -1,7 +1,7 @@
 """A rehearsal end to end: it finds a checkpoint that cannot be saved, goes on, and its sums hold.
 
-One policy, one PRM and one benchmark of the nano run: about 20 jobs, twice interrupted by nothing
-but the read-only disk. Two minutes on two idle cores.
+One policy, one PRM and one benchmark of the nano run: 20 jobs, one of which first finds its disk
+full. 72 s of CPU time, most of it imports.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def test_a_rehearsal(tmp_path: Path) -> None:
     folder = workdir.path / "results" / "nano-rehearsal"
     (folder / "prm").mkdir(parents=True)
 
-    with mounted(folder / "prm" / "prm-small", "-o", "ro,size=1m"):
+    with mounted(folder / "prm" / "prm-small", "-o", "size=1m"):  # the weights need 3
         broken = rehearse(workdir)
     assert broken.returncode == 1, broken.stdout
     assert "Not in it:" in broken.stdout
     assert "train" in broken.stdout.partition("Not in it:")[2]
     log = (workdir.path / "logs" / "nano-rehearsal" / "train" / "prm-small.log").read_text()
-    assert "read-only" in log.lower()
+    assert "No space left" in log
     drawn = next(folder.glob("rollouts/small/matrix/*.parquet")).stat().st_mtime_ns
 
     done = rehearse(workdir)

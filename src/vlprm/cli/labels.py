@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from typer import Option
+
 from vlprm.cli.arguments import (
     ConfigArg,
     In,
@@ -92,9 +96,11 @@ def train(
     weights: Out,
     config: ConfigArg,
     placement: PlacementArg,
+    workers: Annotated[int, Option(min=0, help="processes a GPU that prepare batches")] = 0,
+    save_minutes: Annotated[float, Option(min=0, help="how often the state is saved")] = 30,
 ) -> None:
-    """Train a PRM."""
+    """Train a PRM; a run that was killed goes on from its last state."""
     from vlprm.stages import train as stage
 
     chosen = placed(parse(slices.TrainSlice, config), placement, base="training")
-    stage.run(chosen, examples, paths(images), base, weights)
+    stage.run(chosen, examples, paths(images), base, weights, workers, save_minutes)

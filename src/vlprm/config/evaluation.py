@@ -61,8 +61,8 @@ class SearchPlacement(Block):
     """Where policy and PRM of a guided search stand.
 
     Those that share hold one card together; a model of several cards never shares. The policy's
-    share is what vLLM takes at its start (weights, activations, KV cache); the PRM's is the most
-    that its process may allocate.
+    share is what vLLM takes at its start (weights, activations, KV cache); the PRM's is what its
+    weights and its largest batch must fit into.
     """
 
     share: bool | tuple[str, ...] = Field(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vlprm.config import scoring_memory
 from vlprm.config.shapes import BYTES, Shapes, TextShape, VisionShape
 
 GIB = 2**30
@@ -16,9 +17,16 @@ SEQUENCES = 8
 """Sequences of full length that the KV cache of vLLM should hold; fewer are preempted often."""
 PROMPT_TOKENS = 1024
 """Text of a prompt beside its image: system prompt, question, options."""
-_VLLM_IMAGE_TOKENS = 16384
-_VLLM_SEQUENCES = 1024
-"""vLLM 0.10.1.1, engine/arg_utils.py:1645: sequences at once of ``LLM`` on a card of 70 GiB."""
+VLLM_STEP_TOKENS = 16_384
+"""Tokens of one engine step of vLLM, and of the images that enter in it: its own choice for a card
+of 70 GB and more. The memory that activations take is measured at this size when the engine starts,
+so a configuration's ``batch_tokens`` (the transformers engines' memory bound) does not apply."""
+VLLM_SEQUENCES = 1024
+"""Requests that run at a time: vLLM's own choice for such a card (0.10.1.1,
+engine/arg_utils.py:1645)."""
+VLLM_LONGEST = 32_768
+"""Tokens of prompt and answer, where the model itself takes more. The key-value cache must hold one
+such sequence, or vLLM does not start: 1.2 GB at the 3B shape, 1.9 GB at 7B, 8.6 GB at 32B."""
 _BUCKET = 500_000_000
 """Gradients that DeepSpeed reduces at once (``reduce_bucket_size``)."""
 SHOWN = 0.993
@@ -79,44 +87,49 @@ def vision_bytes(vision: VisionShape, patches: int, dtype: str = "bfloat16") -> 
 
 
 def scorer(shapes: Shapes, dtype: str, batch_tokens: int, cards: int = 1) -> Need:
-    """A transformers scorer (or policy): a full batch whose prefixes are shared.
+    """The packed transformers scorer (``config.scoring_memory`` counts for it, too).
 
-    Weights of the text part split over ``cards`` (embedding, head and vision tower do not). Keys
-    and values are there twice while a shared prefix is copied to its branches.
+    Weights of the layers split over ``cards``; embedding, head and vision tower do not. It keeps
+    no cache: a batch holds whole conversations.
     """
-    number, text = BYTES[dtype], shapes.text
-    split = text.layers * (
-        text.hidden * text.head_dim * (2 * text.heads + 2 * text.kv_heads)
-        + 3 * text.hidden * text.mlp
-    )
-    weights = shapes.parameters() - split + split // cards
-    cache = 2 * text.cache_numbers(1) * batch_tokens // cards
+    number = BYTES[dtype]
+    each = scoring_memory.bytes_per_token_scoring(shapes.text, cards=cards, width=number)
+    batch = each * batch_tokens + scoring_memory.FIXED
+    return Need(number * _split_weights(shapes, cards), 0, batch)
+
+
+def transformers_policy(shapes: Shapes, dtype: str, batch_tokens: int) -> Need:
+    """The transformers policy: a cache for all tokens of a batch, twice while rows are copied."""
+    number = BYTES[dtype]
+    cache = 2 * number * shapes.text.cache_numbers(1) * batch_tokens
     images = vision_bytes(shapes.vision, shapes.vision.patches(batch_tokens), dtype)
-    words = scoring_bytes(text, batch_tokens, dtype, cards)
-    # the tower runs before the branches' cache is there
-    batch = max(words, images - number * cache // 2)
-    return Need(number * weights, number * cache, batch)
+    batch = max(scoring_bytes(shapes.text, batch_tokens, dtype), images)
+    return Need(number * shapes.parameters(), cache, batch)
 
 
-def vllm_policy(
-    shapes: Shapes, dtype: str, batch_tokens: int, sequence: int, cards: int = 1
-) -> Need:
+def _split_weights(shapes: Shapes, cards: int) -> int:
+    layers = shapes.text.layers * shapes.text.layer_parameters()
+    return shapes.parameters() - layers + layers // cards
+
+
+def vllm_policy(shapes: Shapes, dtype: str, sequence: int, cards: int = 1) -> Need:
     """vLLM as a policy: weights, its profile run, and the least cache that is worth a start.
 
     The profile (0.10.1.1, v1/worker/gpu_model_runner.py:2566) runs the vision tower on as many
-    images as a batch may hold, the text on ``batch_tokens``, and the sampler on all sequences.
+    images as a step may hold, the text on a step's tokens, and the sampler on all sequences.
     ``sequence``: tokens of the longest one asked for; the cache must hold ``SEQUENCES`` of them,
-    and one of the checkpoint's own limit (vLLM refuses to start without).
+    and one of the engine's own limit (vLLM refuses to start without).
     """
     number, text = BYTES[dtype], shapes.text
-    images = shapes.vision.patches(max(batch_tokens, _VLLM_IMAGE_TOKENS))
-    sampler = min(_VLLM_SEQUENCES, batch_tokens) * text.vocab * 20  # logits, sort, probabilities
+    images = shapes.vision.patches(VLLM_STEP_TOKENS)
     batch = max(
         vision_bytes(shapes.vision, images, dtype) // (cards if shapes.vision.gated else 1),
-        scoring_bytes(text, batch_tokens, dtype, cards),
-        sampler,
+        scoring_bytes(text, VLLM_STEP_TOKENS, dtype, cards),
+        VLLM_SEQUENCES * text.vocab * 20,  # logits, their sort, probabilities
     )
-    cache = max(SEQUENCES * text.cache_numbers(sequence), text.cache_numbers(text.positions))
+    longest = min(VLLM_LONGEST, text.positions)
+    sequence = min(sequence, longest)
+    cache = max(SEQUENCES * text.cache_numbers(sequence), text.cache_numbers(longest))
     return Need(number * shapes.parameters() // cards, number * cache // cards, batch)
 
 
@@ -127,37 +140,35 @@ def training(
     *,
     processes: int,
     tune_vision: bool,
-    checkpointing: bool,
+    every: int,
     zero: int | None,
+    group: int | None = None,
 ) -> Need:
     """Training on ``tokens`` of one micro batch, backward pass or optimizer's step.
 
-    With DeepSpeed (``zero``: its stage, 0 to 3) every trained weight has a float32 master and two
+    With DeepSpeed (``zero``: its stage, 0 to 2) every trained weight has a float32 master and two
     float32 moments, and in the step a float32 copy of its gradient and one such number more
-    (torch's Adam works on all weights at once); stage 1 splits those over ``processes``, 2 the
-    gradients too, 3 the weights too. Without (``zero`` None), gradients, moments and the step's
-    copy are in ``dtype``, in every process.
+    (torch's Adam), for ``group`` weights at a time (None: all); stage 1 splits those over
+    ``processes``, 2 the gradients too. Without (``zero`` None), gradients, moments and the step's
+    copy are in ``dtype``, in every process. ``every``: layers whose activations are recomputed, 0
+    none, 1 all, k every k-th.
     """
     number = BYTES[dtype]
-    every = shapes.parameters()
-    trained = every if tune_vision else shapes.text.parameters()
+    trained = shapes.parameters() if tune_vision else shapes.text.parameters()
     if zero is None:
-        weights, states, step = number * every, 3 * number * trained, number * trained
+        states, step = 3 * number * trained, number * trained
         states += number * trained if processes > 1 else 0  # buckets of the reduction
     else:
-        split = trained // (processes if zero >= 1 else 1)
-        gradients = number * trained // (processes if zero >= 2 else 1)
-        weights = number * every // (processes if zero >= 3 else 1)
-        states, step = 12 * split + gradients, 8 * split
-        states += number * _BUCKET * (2 if zero >= 3 else 1) if processes > 1 else 0
-    batch = _training_batch(shapes, tokens, number, tune_vision, checkpointing)
-    return Need(weights, states, max(batch, step))
+        parts = processes if zero >= 1 else 1
+        states = 12 * trained // parts + number * trained // (processes if zero >= 2 else 1)
+        step = 8 * min(trained, group or trained) // parts
+        states += number * _BUCKET if processes > 1 else 0
+    batch = _training_batch(shapes, tokens, number, tune_vision, every)
+    return Need(number * shapes.parameters(), states, max(batch, step))
 
 
-def _training_batch(
-    shapes: Shapes, tokens: int, number: int, tune_vision: bool, checkpointing: bool
-) -> int:
-    """Activations kept for the backward pass: all, or each layer's input and one layer's whole."""
+def _training_batch(shapes: Shapes, tokens: int, number: int, tune_vision: bool, every: int) -> int:
+    """Activations kept for the backward pass: a layer's whole, or its input where recomputed."""
     text, vision = shapes.text, shapes.vision
     # kept by one layer: residuals and norms, queries to output, four widths of the MLP;
     # in its backward as many gradients again
@@ -165,14 +176,13 @@ def _training_batch(
     layer = number * (6 * text.hidden + heads + 4 * text.mlp) + 8 * text.hidden
     block = number * (6 * vision.hidden + 4 * vision.hidden + 4 * vision.mlp) + 16 * vision.hidden
     patches = vision.patches(tokens)
-    if checkpointing:
-        words = tokens * (text.layers * number * text.hidden + 2 * layer)
-        images = patches * (vision.depth * number * vision.hidden + 2 * block)
-    else:
-        words = tokens * (text.layers * layer + layer)
-        images = patches * (vision.depth * block + block)
+    whole = text.layers - -(-text.layers // every) if every else text.layers
+    words = whole * layer + (text.layers - whole) * number * text.hidden + 2 * layer
+    towers = vision.depth * (number * vision.hidden if every else block) + 2 * block
     dtype = "float32" if number == 4 else "bfloat16"
-    return max(words, images if tune_vision else vision_bytes(vision, patches, dtype))
+    return max(
+        tokens * words, patches * towers if tune_vision else vision_bytes(vision, patches, dtype)
+    )
 
 
 def image_tokens(max_pixels: int) -> int:

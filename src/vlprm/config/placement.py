@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 WHOLE = 0.9
 """Share of a card that can be given to models; the rest is the driver's and CUDA's own."""
-TRAINING_CARDS = 8
-"""Processes of a training on GPUs, one a card: the published batch of 64 is 2 x 4 x 8."""
 _PART = re.compile(r"([a-z]+):(cpu|\d+(?:,\d+)*)@(\d*\.?\d+)")
 
 
@@ -64,7 +62,9 @@ def of_judge(config: Config) -> dict[str, Placement]:
 
 def of_training(config: Config, prm: str) -> dict[str, Placement]:
     """Training of a PRM: one process a card, however many cards it takes to score with it."""
-    cards = TRAINING_CARDS if config.models[config.prms[prm].base].gpus else 0
+    item = config.prms[prm]
+    on_cards = config.models[item.base].gpus and item.training is not None
+    cards = config.training[str(item.training)].cards if on_cards else 0
     return {"training": Placement(tuple(range(cards)), WHOLE)}
 
 

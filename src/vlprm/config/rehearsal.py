@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from vlprm.config import placement
 from vlprm.config.block import Block
 from vlprm.config.data import MatrixData
 from vlprm.errors import UserError
@@ -30,8 +31,6 @@ POOL = 512
 """Questions among which those with the largest images are looked for."""
 SEQUENCES = 256
 """Completions under way at once that fill a policy (vLLM 0.10.1.1's ``max_num_seqs``)."""
-TRAINING_CARDS = 8
-"""Cards a PRM is trained on, for each card that the model itself asks for (rule ``train``)."""
 
 
 class Rehearsal(Block):
@@ -84,11 +83,11 @@ def derive(data: Mapping[str, Any], config: Config, questions: int, steps: int) 
 def _batches(config: Config) -> list[int]:
     """Conversations of one optimizer step, training after training."""
     found = [1]
-    for prm in config.prms.values():
+    for name, prm in config.prms.items():
         if prm.training is not None:
             recipe = config.training[prm.training]
-            cards = max(1, config.models[prm.base].gpus * TRAINING_CARDS)
-            found.append(recipe.micro_batch * recipe.accumulation * cards)
+            processes = max(1, placement.cards(placement.of_training(config, name)))
+            found.append(recipe.micro_batch * recipe.accumulation * processes)
     return found
 
 

@@ -35,11 +35,15 @@ class TextShape:
     windowed: int = 0
     """Layers that see the last ``window`` tokens only (Gemma 3: five of six)."""
 
-    def parameters(self) -> int:
-        """Weights of layers, embedding and head; biases and norms (below 0.1 %) are left out."""
+    def layer_parameters(self) -> int:
+        """Weights of one layer; biases and norms (below 0.1 %) are left out."""
         attention = self.hidden * self.head_dim * (2 * self.heads + 2 * self.kv_heads)
-        layer = attention + 3 * self.hidden * self.mlp
-        return self.layers * layer + self.vocab * self.hidden * (1 if self.tied else 2)
+        return attention + 3 * self.hidden * self.mlp
+
+    def parameters(self) -> int:
+        """Weights of layers, embedding and head."""
+        ends = self.vocab * self.hidden * (1 if self.tied else 2)
+        return self.layers * self.layer_parameters() + ends
 
     def cache_numbers(self, tokens: int) -> int:
         """Numbers of keys and values of one sequence of ``tokens``."""

@@ -36,8 +36,9 @@ CONVERSATION_TOKENS = 2_000.0
 
 JUDGE_SECONDS = 30.0
 """One reply of a judge behind an API; an assumption, no measurement."""
-CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 20_000.0, 60.0, 2_500.0
-"""Tokens, candidates and tokens a second of the mini models (3 MB) on one core."""
+CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 530.0, 15.0, 5.0
+"""Completions, candidates and conversations a second of the mini models (3 MB) on one core: the
+first measured alone, the other two beside other work (docs/rehearsal.md), so on the safe side."""
 # seconds for one unit of rules that run no model, each on one core and on the safe side
 PLAIN = {
     "prepare": 0.05, "published": 0.05, "base": 0.3, "label": 0.002, "examples": 0.002,
@@ -69,8 +70,9 @@ def unit_seconds(job: Job, config: Config) -> float:
     if job.rule in ("score", "rank"):
         return 1 / (SCORED * _scale(model)) if model.gpus else 1 / CPU_SCORED
     if job.rule == "train":
-        tokens = TRAINED_TOKENS / (_gb(model) / SHAPE_GB) * job.gpus
-        return CONVERSATION_TOKENS / (tokens if job.gpus else CPU_TRAINED)
+        if not job.gpus:
+            return 1 / CPU_TRAINED
+        return CONVERSATION_TOKENS / (TRAINED_TOKENS / (_gb(model) / SHAPE_GB) * job.gpus)
     return _searched(job, config)
 
 
@@ -86,7 +88,7 @@ def _searched(job: Job, config: Config) -> float:
 def _drawn(model: ModelConfig, tokens: float) -> float:
     """Seconds of one completion."""
     if model.gpus == 0:
-        return tokens / CPU_DRAWN
+        return 1 / CPU_DRAWN
     return max(tokens / (DRAWN_TOKENS * _scale(model)), 1 / REQUESTS)
 
 

@@ -164,7 +164,7 @@ class Times:
         rate = self.rate(job)
         a_question = rate.unit * job.units / min(data.n, data.shard_size)
         fits = int(max(1.0, (hours * 3600 - rate.start) / a_question)) if a_question else data.n
-        step = 10 ** max(0, len(str(fits)) - 2)
+        step: int = 10 ** max(0, len(str(fits)) - 2)
         return min(data.n, fits // step * step)
 
 

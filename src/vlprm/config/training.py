@@ -8,6 +8,29 @@ from pydantic import Field
 
 from vlprm.config.block import Block
 
+WORKER_MB = 1500
+"""Host memory of a data worker: libraries, tokenizer, decoded rows and images of a few batches."""
+PROCESS_MB = 6000
+"""Host memory of a training process beside its weights: libraries, CUDA, one piece of its state."""
+
+
+class EveryLayer(Block):
+    """Gradient checkpointing of every ``every``-th decoder layer, the first one included."""
+
+    every: int = Field(ge=2)
+
+
+CARDS = 8
+"""Of the published training: its batch of 64 is 2 conversations x 4 accumulated x 8 cards."""
+
+
+def _off(value: object) -> bool:
+    return value is False
+
+
+def _published(value: object) -> bool:
+    return value == CARDS
+
 
 class PRMTrainingConfig(Block):
     """One training recipe."""
@@ -26,5 +49,40 @@ class PRMTrainingConfig(Block):
     label_positions: Literal["assistant_turns", "token_scan"] = Field(
         description="loss on the answers only, or on every + and - of the text (as published)"
     )
-    gradient_checkpointing: bool
+    gradient_checkpointing: bool | EveryLayer = Field(
+        description="recompute activations: of all layers, of none, or of every k-th ({every: k})"
+    )
     deepspeed: str | None = Field(description="path of a DeepSpeed configuration, if any")
+    cards: int = Field(
+        default=CARDS,
+        ge=1,
+        exclude_if=_published,
+        description="processes on GPUs, one a card, each with a micro batch; on a CPU there is one",
+    )
+    # absent from slices where they are off: a recipe that does not use them reruns nothing
+    group_by_length: bool = Field(
+        default=False,
+        exclude_if=_off,
+        description="conversations of like length stand in one batch. Length tells the label, so "
+        "a step of one such batch teaches little: accumulate several, or leave it off",
+    )
+    compile: bool = Field(
+        default=False, exclude_if=_off, description="torch.compile the decoder layers (GPU)"
+    )
+    # excluded from slices: neither changes a byte of the result
+    save_minutes: float = Field(
+        default=30, ge=0, exclude=True, description="how often the state is saved, to go on from"
+    )
+    workers: int = Field(
+        default=0, ge=0, exclude=True, description="processes a GPU that read and prepare batches"
+    )
+
+
+def host_mb(training: PRMTrainingConfig, processes: int, weights_gb: float) -> int:
+    """Host memory of a node on which ``processes`` train a checkpoint of this size (MB, 1e6 bytes).
+
+    Every process reads the weights into host memory before it moves them to its GPU, and the first
+    holds them once more when it saves.
+    """
+    each = PROCESS_MB + training.workers * WORKER_MB + weights_gb * 1000
+    return int(processes * each + weights_gb * 1000)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vlprm.config import placement
 from vlprm.config.plan import Plan
-from vlprm.config.rehearsal import TRAINING_CARDS
 
 NO_SHARD = ""
 
@@ -57,11 +57,11 @@ class Work:
 
     def of_policy(self, name: str) -> int:
         """Cards of a job that draws from a policy."""
-        return self.config.models[self.config.policies[name].model].gpus
+        return placement.cards(placement.of_policy(self.config, name))
 
     def of_prm(self, name: str) -> int:
         """Cards of a job that scores with a PRM."""
-        return self.config.models[self.config.prms[name].base].gpus
+        return placement.cards(placement.of_prm(self.config, name))
 
     def rollouts(self) -> int:
         """Rollouts that are labelled: at most as many conversations come of them."""
@@ -122,7 +122,7 @@ class Work:
             path = self.plan.examples()
             yield Job("examples", (), NO_SHARD, path, 0, self.rollouts(), "rollout")
         for name in built:
-            cards = self.of_prm(name) * TRAINING_CARDS
+            cards = placement.cards(placement.of_training(self.config, name))
             units = self.conversations(name)
             path = self.plan.prm(name)
             yield Job("train", (name,), NO_SHARD, path, cards, units, "conversation")
@@ -137,17 +137,17 @@ class Work:
             if evaluation.step_truth:
                 yield self._job("judge", "verdicts", keys, shard, units, unit)
             if evaluation.llm_judge:
-                cards = self.config.models[evaluation.llm_judge].gpus
+                cards = placement.cards(placement.of_judge(self.config))
                 yield self._job("rank", "ranks", keys, shard, units, unit, cards)
             for prm in evaluation.prms:
                 named = (prm, *keys)
                 yield self._job("score", "scores", named, shard, units, unit, self.of_prm(prm))
 
     def _searches(self) -> Iterator[Job]:
-        """A guided search holds policy and PRM at once."""
+        """A guided search holds policy and PRM at once, on one card or on their own."""
         for prm in self.config.evaluation.prms:
             for policy in self.config.evaluation.policies:
-                cards = self.of_policy(policy) + self.of_prm(prm)
+                cards = placement.cards(placement.of_search(self.config, policy, prm))
                 for name in self.config.evaluation.guided_benchmarks:
                     for shard, n in self._shards(name):
                         keys = (prm, policy, name)

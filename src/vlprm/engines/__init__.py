@@ -9,6 +9,7 @@ from vlprm.config.labels import JudgeConfig
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.engines import rehearsed
+from vlprm.engines.readiness import check_ready
 from vlprm.errors import UserError
 from vlprm.protocols import Judge, Policy, StepScorer
 
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 def load_policy(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> Policy:
-    """The policy a model's configuration names, on the cards of ``placement``."""
+    """The policy a model's configuration names, on the cards of ``placement``.
+
+    Raises UserError when they cannot hold it (``readiness.check_ready``), or when there are
+    several and the engine runs on one.
+    """
+    if model.engines.policy != "vllm" and len(placement.devices) > 1:
+        raise UserError(
+            f"the policy is given cards {list(placement.devices)}, and the transformers engine"
+            " draws on one",
+            where="models.*.gpus",
+            cure="set gpus: 1, or engines: {policy: vllm}",
+        )
+    check_ready(model, model_dir, placement, "policy")
     if model.engines.policy == "vllm":
         from vlprm.engines.vllm_policy import VLLMPolicy
 
@@ -41,7 +54,11 @@ def load_policy(
 def load_scorer(
     model: ModelConfig, model_dir: Path, store: ImageStore, placement: Placement
 ) -> StepScorer:
-    """The PRM (or judging VLM) that reads value tokens off a model."""
+    """The PRM (or judging VLM) that reads value tokens off a model, on ``placement``'s cards.
+
+    Raises UserError when they cannot hold it (``readiness.check_ready``).
+    """
+    check_ready(model, model_dir, placement, "scorer")
     from vlprm.engines.hf_prm import HFScorer
 
     return HFScorer(
@@ -65,18 +82,5 @@ def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
 
 
 def first_device(placement: Placement) -> str:
-    """Where an engine of one process keeps its weights.
-
-    Raises UserError when the placement names cards and there are none.
-    """
-    if not placement.devices:
-        return "cpu"
-    import torch
-
-    if not torch.cuda.is_available():
-        raise UserError(
-            f"the model asks for {len(placement.devices)} GPU(s), this machine shows none",
-            where="models.*.gpus",
-            cure="run it on a GPU node, or set gpus: 0",
-        )
-    return f"cuda:{placement.devices[0]}"
+    """Where an engine of one process keeps its weights."""
+    return f"cuda:{placement.devices[0]}" if placement.devices else "cpu"

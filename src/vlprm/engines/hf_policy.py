@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
+from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.sampling import draw, uniforms
 from vlprm.errors import UserError
 from vlprm.protocols import Completion, GenerationRequest
+from vlprm.qwen.control_tokens import control_tokens
 from vlprm.qwen.decoder import Decoder, KeyValues
 from vlprm.qwen.inputs import Images, PixelBounds, QwenInputs
 from vlprm.qwen.model import Dtype, load_model
@@ -60,10 +62,10 @@ class HFPolicy:
         self._batch_tokens = batch_tokens
         tokenizer = self._inputs.tokenizer
         vocabulary = self._decoder.head.weight.shape[0]
-        self._ends = {self._inputs.turn_end, tokenizer.convert_tokens_to_ids("<|endoftext|>")}
+        control = control_tokens(model_dir, tokenizer, vocabulary)
+        self._ends = control.ends
         barred = torch.zeros(vocabulary, dtype=torch.bool)
-        barred[len(tokenizer) :] = True
-        barred[[i for i in tokenizer.all_special_ids if i not in self._ends]] = True
+        barred[list(control.barred)] = True
         self._barred = barred.to(self._decoder.device)
         letters = {letter: byte for byte, letter in bytes_to_unicode().items()}
         names = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
@@ -82,7 +84,7 @@ class HFPolicy:
         for place, request in enumerate(requests):
             try:
                 prompt = self._prompt(place, request)
-            except UserError as error:
+            except (UserError, OSError) as error:
                 failed = Completion("", "error", None, 0, 0, error=str(error))
                 found[place] = tuple(failed for _ in request.seeds)
                 continue
@@ -92,7 +94,14 @@ class HFPolicy:
             room = int(str(length)) + sampling.max_tokens
             size = max(1, self._batch_tokens // (room * max(1, int(str(samples)))))
             for start in range(0, len(prompts), size):
-                found |= self._batch(prompts[start : start + size], sampling)
+                part = prompts[start : start + size]
+                try:
+                    found |= self._batch(part, sampling)
+                except RuntimeError as error:
+                    if "CUDA" not in str(error):
+                        raise
+                    held = [r.id for place, r in enumerate(requests) if place not in found]
+                    raise EngineDiedError("transformers", error, held) from error
         return [found[place] for place in range(len(requests))]
 
     def _prompt(self, place: int, request: GenerationRequest) -> _Prompt:

@@ -21,7 +21,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from vlprm.config.placement import Placement
 from vlprm.config.scoring_memory import batch_bound, scoring_tokens
-from vlprm.engines.cards import check_weights, devices_of, room
+from vlprm.engines.cards import devices_of, room
 from vlprm.engines.conversations import families, key_of
 from vlprm.engines.packed_prm import PackedScorer
 from vlprm.engines.padded_prm import PaddedScorer
@@ -75,15 +75,14 @@ class HFScorer:
         batch_tokens: int,
         variant: Variant | None = None,
     ) -> None:
-        """Raises UserError, before weights are read, for a tokenizer without value tokens, absent
-        cards and too little memory; after that for a shape that does not split over the cards."""
+        """Raises UserError before weights are read for a tokenizer without value tokens and absent
+        cards, after that for a shape that does not split over the cards and too little memory."""
         how = variant or Variant()
         self._inputs = QwenInputs(model_dir, store, pixels)
         values = [self._inputs.token_id(token) for token in VALUE_TOKENS]
         devices = devices_of(placement)
         if how.devices is not None:
             devices = tuple(torch.device(name) for name in how.devices)
-        check_weights(model_dir, devices, placement.memory)
         self._engine: PackedScorer | PaddedScorer
         if _packed(how, devices):
             self._engine = self._pack(
@@ -115,6 +114,8 @@ class HFScorer:
         share: float,
         how: Variant,
     ) -> PackedScorer:
+        on_cards = devices[0].type == "cuda"
+        others = [torch.cuda.memory_allocated(item) if on_cards else 0 for item in devices]
         model = read_model(model_dir, dtype=dtype)
         used = attention.choose(devices[0], getattr(torch, dtype), head_widths(model))
         batch_vision(model, used)
@@ -124,9 +125,10 @@ class HFScorer:
             model, devices, used, elementwise.choose(devices[0], how.elementwise)
         )
         most = sys.maxsize
-        if devices[0].type == "cuda":
+        if on_cards:
             width = rows.element_size()
-            left = min(room(device, share) for device in devices)
+            rooms = zip(devices, others, strict=True)
+            left = min(room(device, share, before) for device, before in rooms)
             most = scoring_tokens(text, left, cards=len(devices), width=width)
             if most < LEAST_TOKENS:
                 raise UserError(

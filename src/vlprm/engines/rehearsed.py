@@ -52,7 +52,7 @@ def policy(
     """``load_policy`` whose engine fills its first batch where this process rehearses."""
 
     @wraps(load)
-    def loaded(model: ModelConfig, *args: P.args, **kwargs: P.kwargs) -> Policy:
+    def loaded(model: ModelConfig, /, *args: P.args, **kwargs: P.kwargs) -> Policy:
         engine = ready(load)(model, *args, **kwargs)
         rehearsal = in_force()
         return engine if rehearsal is None else FullPolicy(engine, rehearsal.sequences)
@@ -66,11 +66,11 @@ def scorer(
     """``load_scorer`` likewise."""
 
     @wraps(load)
-    def loaded(model: ModelConfig, *args: P.args, **kwargs: P.kwargs) -> StepScorer:
+    def loaded(model: ModelConfig, /, *args: P.args, **kwargs: P.kwargs) -> StepScorer:
         engine = ready(load)(model, *args, **kwargs)
         if in_force() is None:
             return engine
-        from vlprm.engines.hf_prm import CPU_TOKENS
+        from vlprm.engines.padded_prm import CPU_TOKENS
 
         most = model.batch_tokens if model.gpus else min(model.batch_tokens, CPU_TOKENS)
         return FullScorer(engine, most)

@@ -1,7 +1,7 @@
 """Two runs of one configuration, result by result: are they the same bytes?
 
-Volatile files are left out on purpose: ``*.timing.json`` (times, host), logs, and Snakemake's
-HTML report and the RO-Crate export, which carry dates.
+Volatile files are left out on purpose: ``*.timing.json`` (times, host), logs, the parts of what is
+not finished, and Snakemake's HTML report and the RO-Crate export, which carry dates.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def results_of(root: Path) -> Iterator[str]:
     """Relative paths of every artefact under ``root`` that must repeat, sorted."""
     for path in sorted(root.rglob("*")):
         relative = PurePosixPath(path.relative_to(root).as_posix())
+        folders = relative.parts[:-1]
         volatile = any(relative.match(pattern) for pattern in VOLATILE)
-        if path.is_file() and not volatile and VOLATILE_FOLDERS.isdisjoint(relative.parts[:-1]):
+        volatile |= any(name in VOLATILE_FOLDERS or name.endswith(".parts") for name in folders)
+        if path.is_file() and not volatile:
             yield str(relative)
 
 

@@ -9,8 +9,9 @@ import json
 import logging
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from os.path import relpath
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,36 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class Counts(dict[str, int]):
+    """A stage's counts, filled by its body; and what its work is known by."""
+
+    def __init__(
+        self, stage: str, outputs: Sequence[Path], facts: Mapping[str, Any], gpus: int
+    ) -> None:
+        super().__init__()
+        self.stage, self.outputs = stage, outputs
+        self._facts, self._gpus = facts, gpus
+        self.note = ""
+        """For the line of counts only: a manifest is the same however often a run was killed."""
+        self.when_recorded: list[Callable[[], None]] = []
+        """Called once the manifest is written."""
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of all that decides the stage's answers beside its input records.
+
+        The code is not in it, as elsewhere: where a change of code changes results, the stage's
+        version is raised. Packages and platform are, because the manifest states them for the
+        whole output.
+        """
+        facts = {
+            **self._facts,
+            "packages": versions(),
+            "platform": platform_of(self._gpus).name,
+        }
+        return hashlib.sha256(_json(facts).encode()).hexdigest()
+
+
 @contextlib.contextmanager
 def recorded(
     stage: str,
@@ -52,22 +83,31 @@ def recorded(
     models: Mapping[str, str] | None = None,
     prompts: Mapping[str, str] | None = None,
     gpus: int = 0,
-) -> Iterator[dict[str, int]]:
+) -> Iterator[Counts]:
     """Run a stage's body, then log its line of counts and write its manifest.
 
     ``gpus``: how many cards the stage was given; the manifest then says which.
 
     Yields the dictionary of counts to fill; the body may also add to a list of ``outputs``. A
-    body that raises leaves no manifest.
+    body that raises leaves no manifest. ``config``, ``models`` and ``prompts`` are also what
+    tells this work from another (:attr:`Counts.identity`).
     """
     started = datetime.now(UTC)
     for path in outputs:
         path.with_name(path.name + ".manifest.json").unlink(missing_ok=True)
-    counts: dict[str, int] = {}
+    facts = {
+        "stage": stage,
+        "version": version,
+        "config": dict(config),
+        "models": dict(models or {}),
+        "prompts": dict(prompts or {}),
+    }
+    counts = Counts(stage, outputs, facts, gpus)
     with metered(on_cards=gpus > 0) as meter:
         yield counts
         cost = meter.cost()
-    log.info("%s", count_line(stage, counts.items()))
+    note = f" ({counts.note})" if counts.note else ""
+    log.info("%s%s", count_line(stage, counts.items()), note)
     write_manifest(
         outputs,
         stage=stage,
@@ -81,6 +121,8 @@ def recorded(
         prompts=prompts,
         gpus=gpus,
     )
+    for action in counts.when_recorded:
+        action()
 
 
 def write_manifest(

@@ -83,7 +83,7 @@ def _memory(plan: Plan, machine: Machine, needs: Needs) -> Iterator[Finding]:
     """Against the smallest card here, or the one that the configuration states."""
     here = gpu.memory_of_cards(machine)
     card = min(here) * SHOWN if here else card_bytes(plan.config.cards.memory_gb)
-    yield from memory.check_memory(plan, machine.workdir, needs.gpu_jobs(), card)
+    yield from memory.check_memory(plan, machine.workdir, needs.gpu_jobs(), card, len(here) or None)
 
 
 def _rights(machine: Machine) -> Iterator[Finding]:

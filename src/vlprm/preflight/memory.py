@@ -9,7 +9,7 @@ from pathlib import Path
 from vlprm.config import memory
 from vlprm.config.memory import GIB, Need
 from vlprm.config.models import ModelConfig
-from vlprm.config.placement import WHOLE, Placement
+from vlprm.config.placement import CPU, WHOLE, Placement
 from vlprm.config.plan import Plan
 from vlprm.config.shapes import KNOWN, Shapes, read_shapes
 from vlprm.preflight.finding import Finding, failure, ok, warning
@@ -17,12 +17,16 @@ from vlprm.preflight.needs import GpuJob
 
 _BATCHES = (32768, 16384, 8192, 4096)
 _SPLITS = (2, 4, 8)
+_STEP_GROUP = 800_000_000
+"""Weights that the trainer's optimizer steps at once, at most: groups of 500 million and one
+tensor more (an embedding of 300 to 550 million)."""
 
 
 def check_memory(
-    plan: Plan, workdir: Path, jobs: Iterator[GpuJob], card: float
+    plan: Plan, workdir: Path, jobs: Iterator[GpuJob], card: float, here: int | None = None
 ) -> Iterator[Finding]:
-    """One finding a stage and its models; ``card``: bytes of one card.
+    """One finding a stage and its models; ``card``: bytes of one card, ``here``: cards of this
+    machine, where a training runs on no more of them.
 
     A model whose shapes nobody knows before it is fetched is a warning.
     """
@@ -31,7 +35,7 @@ def check_memory(
         key = (job.stage, job.policy, job.prm, job.scorer)
         if key not in seen:
             seen.add(key)
-            yield _StageMemory(plan, workdir, job, card).finding()
+            yield _StageMemory(plan, workdir, job, card, here).finding()
 
 
 def estimate_gb(plan: Plan, workdir: Path, job: GpuJob) -> dict[str, float]:
@@ -51,8 +55,12 @@ def shapes_of(plan: Plan, workdir: Path, name: str) -> Shapes | None:
 
 
 class _StageMemory:
-    def __init__(self, plan: Plan, workdir: Path, job: GpuJob, card: float) -> None:
+    def __init__(
+        self, plan: Plan, workdir: Path, job: GpuJob, card: float, here: int | None = None
+    ) -> None:
         self._plan, self._workdir, self._job, self._card = plan, workdir, job, card
+        booked = len(job.placed.get("training", CPU).devices)
+        self._processes = min(booked, here or booked)
         self._config = plan.config
 
     def finding(self) -> Finding:
@@ -75,7 +83,10 @@ class _StageMemory:
                 cure = f"models.{name}.gpus: one of {good}"
                 return failure("memory", f"{title}: {name} on {count} cards: {why}", cure)
             need, room = self.need(role), place.memory * self._card
-            parts.append(_sum(name, need, room))
+            kept = "optimizer" if role == "training" else "cache"
+            label = job.prm if role == "scorer" and job.prm else name
+            cards = self._processes if role == "training" else len(place.devices)
+            parts.append(_sum(label, need, room, cards, kept))
             if need.total > room:
                 return failure("memory", f"{title}: {parts[-1]}", self._cure(role, place))
         return ok("memory", f"{title}: {', '.join(parts)}")
@@ -91,9 +102,9 @@ class _StageMemory:
         if role == "training":
             return self._training(shapes, model)
         if role == "policy" and model.engines.policy == "vllm":
-            return memory.vllm_policy(
-                shapes, model.dtype, model.batch_tokens, self._sequence(model), count
-            )
+            return memory.vllm_policy(shapes, model.dtype, self._sequence(model), count)
+        if role == "policy":
+            return memory.transformers_policy(shapes, model.dtype, model.batch_tokens)
         return memory.scorer(shapes, model.dtype, model.batch_tokens, count)
 
     def _model(self, role: str) -> tuple[str, ModelConfig]:
@@ -110,14 +121,16 @@ class _StageMemory:
     def _training(self, shapes: Shapes, model: ModelConfig, micro_batch: int | None = None) -> Need:
         training = self._config.training[str(self._config.prms[str(self._job.prm)].training)]
         sequence = self._sequence(model, self._config.labels.policy)
+        recomputed = training.gradient_checkpointing
         return memory.training(
             shapes,
             model.dtype,
             (micro_batch or training.micro_batch) * sequence,
-            processes=len(self._job.placed["training"].devices),
+            processes=self._processes,
             tune_vision=training.tune_vision,
-            checkpointing=training.gradient_checkpointing,
+            every=getattr(recomputed, "every", int(bool(recomputed))),
             zero=_zero_stage(self._workdir, training.deepspeed),
+            group=_STEP_GROUP,
         )
 
     def _cure(self, role: str, place: Placement) -> str:
@@ -128,15 +141,16 @@ class _StageMemory:
         whole = _fits(WHOLE * self._card)
         if role == "training":
             return self._training_cure(shapes, model)
+        engine = str(getattr(model.engines, role))
         cures = [
             f"models.{name}.batch_tokens: {tokens}"
             for tokens in _BATCHES
-            if tokens < model.batch_tokens
+            if engine == "transformers"
+            and tokens < model.batch_tokens
             and fits(self.need(role, model.model_copy(update={"batch_tokens": tokens})))
         ][:1]
         if place.shared and whole(self.need(role)):
             cures.append("evaluation.guided.placement.share without this policy, or other shares")
-        engine = str(getattr(model.engines, role))
         cures += [
             f"models.{name}.gpus: {count}"
             for count in _SPLITS
@@ -150,20 +164,23 @@ class _StageMemory:
         key = f"training.{self._config.prms[str(self._job.prm)].training}"
         if _fits(WHOLE * self._card)(self._training(shapes, model, micro_batch=1)):
             return f"{key}.micro_batch: 1, and accumulation as many times larger"
-        return f"ZeRO of a higher stage in the file of {key}.deepspeed, or cards with more memory"
+        return f"{key}.gradient_checkpointing: true, a deepspeed file, or cards with more memory"
 
 
 def _fits(room: float) -> Callable[[Need], bool]:
     return lambda need: need.total <= room
 
 
-def _sum(name: str, need: Need, room: float) -> str:
-    parts = " + ".join(f"{part / GIB:.1f}" for part in (need.weights, need.cache, need.batch))
-    return f"{name} {parts} = {need.total / GIB:.1f} of {room / GIB:.1f} GiB"
+def _sum(name: str, need: Need, room: float, cards: int, kept: str) -> str:
+    cache = f" + {need.cache / GIB:.1f} {kept}" if need.cache else ""
+    parts = f"{need.weights / GIB:.1f} weights{cache}"
+    on = f" (each of {cards} cards)" if cards > 1 else ""
+    total = f"{need.total / GIB:.1f} of {room / GIB:.1f} GiB{on}"
+    return f"{name} {parts} + {need.batch / GIB:.1f} batch = {total}"
 
 
 def _zero_stage(workdir: Path, file: str | None) -> int | None:
-    """The stage that a DeepSpeed configuration names; 2, the shipped one's, where it is not here."""
+    """The stage that a DeepSpeed configuration names; 2, the shipped one's, where it is absent."""
     if file is None:
         return None
     try:

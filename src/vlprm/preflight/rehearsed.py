@@ -203,15 +203,18 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def arithmetic(row: Row) -> str:
     """How a rule's time in the full run comes about, in numbers."""
-    hours = row.full_s / 3600
     line = (
         f"{row.rule}: {row.start_s:.1f} s start x {row.full_jobs:,} jobs"
-        f" + {row.unit_s:.4g} s per {row.unit} x {row.full_units:,} = {hours:,.2f} h"
+        f" + {row.unit_s:.4g} s per {row.unit} x {row.full_units:,} = {_span(row.full_s)}"
     )
     if row.full_gpu_hours:
-        cards = row.full_gpu_hours / hours
+        cards = row.full_gpu_hours / (row.full_s / 3600)
         line += f" x {cards:.3g} card{'s' * (cards > 1)} = {row.full_gpu_hours:,.2f} GPU h"
     return line
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds < 3600 else f"{seconds / 3600:,.2f} h"
 
 
 def report_lines(report: Report, run: str) -> list[str]:

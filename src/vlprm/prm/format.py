@@ -7,10 +7,10 @@ the first one holds the images, the question and step 1. Every user turn is answ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from vlprm.errors import UserError
+from vlprm.prm.defuse import defuse_chatml
 
 VALUE_TOKENS = ("+", "-")
 """Answer tokens of label 1 and label 0 (ids 10 and 12 of the Qwen tokenizer)."""
@@ -19,8 +19,6 @@ TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
 ANSWER_HEADER = f"{TURN_START}assistant\n"
 """Opens an assistant turn; the score is read at its last token."""
 IMAGE_START, IMAGE_PAD, IMAGE_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
-
-_CONTROL = re.compile(r"<\|(\w+)\|>")
 
 
 def render_turns(question: str, steps: Sequence[str]) -> tuple[str, ...]:
@@ -53,9 +51,9 @@ def chat_text(
     if any(answer not in (*VALUE_TOKENS, None) for answer in answers) or None in answers[:-1]:
         raise ValueError(f"answers must be + or -, only the last may be open: {list(answers)}")
     images = "".join(f"{IMAGE_START}{IMAGE_PAD * count}{IMAGE_END}" for count in image_tokens)
-    parts = [f"{TURN_START}system\n{_plain(system)}{TURN_END}\n"] if system else []
+    parts = [f"{TURN_START}system\n{defuse_chatml(system)}{TURN_END}\n"] if system else []
     for turn, answer in zip(turns, answers, strict=True):
-        parts.append(f"{TURN_START}user\n{images}{_plain(turn)}{TURN_END}\n{ANSWER_HEADER}")
+        parts.append(f"{TURN_START}user\n{images}{defuse_chatml(turn)}{TURN_END}\n{ANSWER_HEADER}")
         if answer is not None:
             parts.append(f"{answer}{TURN_END}\n")
         images = ""
@@ -85,7 +83,3 @@ def readout_positions(
         if not opened and ids[position + 2 : position + 3] != [turn_end]:
             raise ValueError(f"the answer after token {position} is not a single token")
     return positions
-
-
-def _plain(text: str) -> str:
-    return _CONTROL.sub(r"<| \1 |>", text)

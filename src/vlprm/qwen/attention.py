@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -28,7 +28,8 @@ from vlprm.io.machine import note
 
 SWITCH = "VLPRM_ATTENTION"
 """Environment variable: ``auto`` (the default), or ``sdpa`` to compare without flash-attn."""
-FLASH, SDPA = "flash_attention_2", "sdpa"
+FLASH: Final = "flash_attention_2"
+SDPA: Final = "sdpa"
 IMAGE = Path("/opt/vlprm-image.json")
 """What a container image says of itself, flash-attn's architectures too."""
 

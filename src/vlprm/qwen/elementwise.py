@@ -92,7 +92,7 @@ def choose(device: torch.device | str, wanted: str | None = None) -> Elementwise
         raise UserError(
             "Triton is not installed",
             where=f"environment variable {SWITCH}",
-            cure="run in the inference or train image, or choose eager",
+            cure="run in the gpu image, or choose eager",
         )
     found = {"eager": lambda: EAGER, "compiled": _compiled, "triton": _triton}[kind]()
     note("elementwise", found.name)

@@ -22,6 +22,7 @@ from transformers import Qwen2TokenizerFast, Qwen2VLImageProcessor
 from vlprm.errors import UserError
 from vlprm.prm.format import IMAGE_END, IMAGE_PAD, IMAGE_START, TURN_END, TURN_START
 from vlprm.prm.resize import image_tokens, smart_resize
+from vlprm.qwen.control_tokens import control_tokens
 from vlprm.records import ImageRef, Message
 
 PATCH = 14
@@ -79,6 +80,7 @@ class QwenInputs:
         self._coming: dict[str, Future[Patches]] = {}
         self.image_pad = self.token_id(IMAGE_PAD)
         self.turn_end = self.token_id(TURN_END)
+        self._defuse = control_tokens(model_dir, self.tokenizer).defuse
 
     def token_id(self, token: str) -> int:
         """Id of a token the vocabulary must have.
@@ -105,15 +107,19 @@ class QwenInputs:
         return image_tokens(*self.size(ref))
 
     def chat(self, messages: Sequence[Message], prefix: str) -> str:
-        """ChatML text with the assistant turn opened and ``prefix`` already in it."""
+        """ChatML text with the assistant turn opened and ``prefix`` already in it.
+
+        Control tokens spelled out in the texts or the prefix are defused (``prm.defuse``).
+        """
         parts = []
         for message in messages:
             images = "".join(
                 f"{IMAGE_START}{IMAGE_PAD * self.image_tokens(ref)}{IMAGE_END}"
                 for ref in message.images
             )
-            parts.append(f"{TURN_START}{message.role}\n{images}{message.text}{TURN_END}\n")
-        return "".join([*parts, f"{TURN_START}assistant\n", prefix])
+            text = self._defuse(message.text)
+            parts.append(f"{TURN_START}{message.role}\n{images}{text}{TURN_END}\n")
+        return "".join([*parts, f"{TURN_START}assistant\n", self._defuse(prefix)])
 
     def patches(self, refs: Sequence[ImageRef]) -> Patches | None:
         """Patches of images in order; None without images."""

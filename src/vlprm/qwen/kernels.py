@@ -15,10 +15,10 @@ import triton.language as tl
 from torch import Tensor
 
 
-@triton.jit  # type: ignore[misc, unused-ignore]
+@triton.jit
 def _add_norm_rows(
     hidden, delta, weight, normed, width, eps, add: tl.constexpr, block: tl.constexpr
-):  # type: ignore[no-untyped-def]
+):
     start = tl.program_id(0).to(tl.int64) * width
     column = tl.arange(0, block)
     inside = column < width
@@ -34,8 +34,8 @@ def _add_norm_rows(
     tl.store(normed + start + column, (scaled * factor).to(normed.dtype.element_ty), mask=inside)
 
 
-@triton.jit  # type: ignore[misc, unused-ignore]
-def _swiglu_rows(both, out, width, block: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def _swiglu_rows(both, out, width, block: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * block + tl.arange(0, block)
     inside = column < width
@@ -45,10 +45,10 @@ def _swiglu_rows(both, out, width, block: tl.constexpr):  # type: ignore[no-unty
     tl.store(out + row * width + column, (silu * up).to(out.dtype.element_ty), mask=inside)
 
 
-@triton.jit  # type: ignore[misc, unused-ignore]
+@triton.jit
 def _rotate_rows(
     rows, cos, sin, stride, count, half, heads_block: tl.constexpr, half_block: tl.constexpr
-):  # type: ignore[no-untyped-def]
+):
     token = tl.program_id(0).to(tl.int64)
     head = tl.arange(0, heads_block)[:, None]
     column = tl.arange(0, half_block)[None, :]

@@ -152,8 +152,8 @@ def _attention(
         hidden_states: Tensor,
         cu_seqlens: Tensor | None = None,  # noqa: ARG001 - the library's block passes it
         rotary_pos_emb: Tensor | None = None,  # noqa: ARG001 - the library's block passes it
-        position_embeddings: tuple[Tensor, Tensor] | None = None,
         *,
+        position_embeddings: tuple[Tensor, Tensor],
         segments: Windows,
     ) -> Tensor:
         tokens = hidden_states.shape[0]

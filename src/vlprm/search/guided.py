@@ -21,7 +21,7 @@ from vlprm.protocols import (
     StepLogits,
     StepScorer,
 )
-from vlprm.records import FinishReason, Message, Rollout, Sample, Sampling, StepScore
+from vlprm.records import FinishReason, Message, Record, Rollout, Sample, Sampling, StepScore
 from vlprm.seeds import seed_for
 from vlprm.steps import SEPARATOR
 
@@ -44,8 +44,7 @@ class Rendering(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class GuidedResult:
+class GuidedResult(Record):
     """One search: its solution, the scores of the chosen steps, and what it cost."""
 
     rollout: Rollout

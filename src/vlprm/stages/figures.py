@@ -57,4 +57,6 @@ def run(
 
 def _frame(paths: list[Path], record: type[Record]) -> pl.DataFrame:
     rows = [item.model_dump() for item in tables.read_many(paths, record)]
+    if not rows:  # without step_truth there are no cells, yet columns
+        return pl.DataFrame(schema=list(record.model_fields))
     return pl.DataFrame(rows, infer_schema_length=None)

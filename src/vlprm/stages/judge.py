@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
 from vlprm.config.slices import JudgeSlice
 from vlprm.engines import load_judge
-from vlprm.io import tables
+from vlprm.io import parts, tables
 from vlprm.io.images import ImageStore
 from vlprm.io.manifest import recorded
 from vlprm.labels.verdicts import parse_verdict
-from vlprm.progress import chunks, track
+from vlprm.progress import chunks
 from vlprm.prompts import sha256_of_all
-from vlprm.protocols import JudgeReply, JudgeRequest
+from vlprm.protocols import Judge, JudgeReply, JudgeRequest
 from vlprm.records import Message, Rollout, Sample, Verdict
 from vlprm.stages import VERSIONS
 from vlprm.steps import shown_to_judge
 
 ROLLOUTS_A_BATCH = 256
+"""Eight rounds of 32 calls at a time: some minutes of a judge that thinks, and of its price."""
 
 
 def run(config: JudgeSlice, samples: Path, images: Path, rollouts: Path, verdicts: Path) -> None:
@@ -36,20 +37,38 @@ def run(config: JudgeSlice, samples: Path, images: Path, rollouts: Path, verdict
     ) as counts:
         questions = {sample.id: sample for sample in tables.read(samples, Sample)}
         solutions = tables.read(rollouts, Rollout)
-        engine = load_judge(judge, ImageStore(images))
-        found: list[Verdict] = []
-        for batch in track(chunks(solutions, ROLLOUTS_A_BATCH), "judge"):
-            asked = [item for item in batch if item.steps]
-            replies = engine.judge(
-                [_request(config, questions[item.sample_id], item) for item in asked]
-            )
-            told = dict(zip((item.id for item in asked), replies, strict=True))
-            found += [_verdict(judge.name, item, told.get(item.id)) for item in batch]
-        tables.write(found, verdicts, Verdict)
+        found = parts.made(
+            counts,
+            chunks(solutions, ROLLOUTS_A_BATCH),
+            Verdict,
+            "rollouts",
+            load=lambda: load_judge(judge, ImageStore(images)),
+            ask=lambda engine, batch: _verdicts(config, engine, questions, batch),
+            reads=lambda item: (questions[item.sample_id], item),
+        )
         counts["rollouts"] = len(solutions)
-        status = Counter(item.status for item in found)
-        counts |= {name: status[name] for name in ("ok", "unparsed", "refused", "error")}
-        counts["all_right"] = sum(v.status == "ok" and v.first_error is None for v in found)
+        for name in ("ok", "unparsed", "refused", "error", "all_right"):
+            counts[name] = 0
+        tables.write(_counted(found, counts), verdicts, Verdict)
+
+
+def _verdicts(
+    config: JudgeSlice, engine: Judge, questions: Mapping[str, Sample], batch: Sequence[Rollout]
+) -> list[Verdict]:
+    asked = [item for item in batch if item.steps]
+    replies = engine.judge([_request(config, questions[item.sample_id], item) for item in asked])
+    parts.refuse_all_failed(
+        [(reply.error or "error") if reply.status == "error" else None for reply in replies]
+    )
+    told = dict(zip((item.id for item in asked), replies, strict=True))
+    return [_verdict(config.judge.name, item, told.get(item.id)) for item in batch]
+
+
+def _counted(found: Iterable[Verdict], counts: dict[str, int]) -> Iterator[Verdict]:
+    for item in found:
+        counts[item.status] += 1
+        counts["all_right"] += item.status == "ok" and item.first_error is None
+        yield item
 
 
 def _request(config: JudgeSlice, sample: Sample, rollout: Rollout) -> JudgeRequest:

@@ -29,8 +29,21 @@ def train_prm(
     examples: Sequence[PRMExample],
     store: ImageStore,
     out_dir: Path,
+    *,
+    workers: int = 0,
+    save_minutes: float = 30,
+    digest: str | None = None,
 ) -> dict[str, int]:
-    """See ``training.prm.train_prm``."""
+    """See ``training.prm.train_prm`` and ``training.prm.Conduct``."""
+    from vlprm.training.prm import Conduct
     from vlprm.training.prm import train_prm as run
 
-    return run(config, base, base_dir, examples, store, out_dir)
+    conduct = Conduct(workers, save_minutes, digest)
+    return run(config, base, base_dir, examples, store, out_dir, conduct)
+
+
+def forget_training(out_dir: Path) -> None:
+    """See ``training.prm.forget``."""
+    from vlprm.training.prm import forget
+
+    forget(out_dir)

@@ -48,7 +48,14 @@ def test_a_missing_result_fails_whichever_side_it_is_on(tmp_path: Path, side: in
 
 
 @pytest.mark.parametrize(
-    "volatile", ["prm/a/model.timing.json", "rollout.log", "logs/x/y.txt", "report.html"]
+    "volatile",
+    [
+        "prm/a/model.timing.json",
+        "rollout.log",
+        "logs/x/y.txt",
+        "report.html",
+        "grades/p/x/001.parquet.parts/0001-aa-bb.parquet",
+    ],
 )
 def test_volatile_files_do_not_count(tmp_path: Path, volatile: str) -> None:
     one = tree(tmp_path / "1", RUN | {volatile: "10:00"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,15 +23,18 @@ from vlprm.provenance import Platform, Timing
 PLATFORM = Platform(machine="m", processor="p", cpu="portable", threads=1, torch=None)
 
 
+def config() -> dict[str, Any]:
+    data = nano()
+    data["models"]["small"] |= {"gpus": 2, "engines": {"policy": "vllm", "scorer": "transformers"}}
+    return data
+
+
 def on_cards() -> Plan:
-    config = nano()
-    config["models"]["small"]["gpus"] = 2
-    return plan_of(config)
+    return plan_of(config())
 
 
 def rehearsal_of(full: Plan) -> Plan:
-    data = full.config.model_dump(mode="json", exclude={"rehearsal"})
-    return Plan(load_config(derive(data, full.config, 3, 2), "test"))
+    return Plan(load_config(derive(config(), full.config, 3, 2), "test"))
 
 
 def finish(workdir: Path, plan: Plan, without: str = "") -> None:
@@ -67,7 +71,7 @@ def test_the_full_run_follows_from_counts(tmp_path: Path) -> None:
     train = rows["train", "prm-small"]
     # 3 s a conversation, over half of them timed, each twice as long as the mean
     assert train.unit_s == pytest.approx(3.0 / 0.5 / 2.0)
-    assert train.gpus == 16
+    assert train.gpus == full.config.training["prm"].cards
 
 
 def test_totals_equal_the_sums(tmp_path: Path) -> None:

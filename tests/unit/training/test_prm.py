@@ -3,71 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
+from transformers import PreTrainedModel, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-from tests.unit.puzzles import SMALL, questions
-from vlprm.config.models import ModelConfig
-from vlprm.config.slices import EngineSlice, TrainSlice
-from vlprm.config.training import PRMTrainingConfig
-from vlprm.io import tables
-from vlprm.prm.format import render_turns
-from vlprm.records import PRMExample
+from tests.unit.puzzles import SMALL
+from tests.unit.training.prm_runs import ENVIRONMENT, command, recipe, write_inputs
+from vlprm.training import prm
 
 COUNT = 16
 
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    samples, store = questions(COUNT)
-    examples = [
-        PRMExample.model_validate(
-            {
-                "rollout_id": f"r{number}", "images": sample.images, "system": "Answer + or -.",
-                "turns": render_turns("Which?", ["red star", "so red"][: 1 + number % 2]),
-                "labels": [1, number % 3 % 2][: 1 + number % 2],
-            }
-        )
-        for number, sample in enumerate(samples)
-    ]  # fmt: skip
-    tables.write(examples, tmp_path / "examples.parquet", PRMExample)
-    store.save(tmp_path / "images.parquet")
+    write_inputs(tmp_path, COUNT)
     return tmp_path
 
 
 def train(inputs: Path, out: str, micro_batch: int, processes: int) -> Path:
-    model = ModelConfig(
-        source="published", path=str(SMALL), engines={"scorer": "transformers"}, dtype="float32",
-        pixels={"min": 784, "max": 1003520}, batch_tokens=65536, gpus=0,
-    )  # fmt: skip
-    training = PRMTrainingConfig(
-        learning_rate=1e-3, schedule="cosine", warmup_ratio=0.0, weight_decay=0.0,
-        betas=(0.9, 0.95), max_grad_norm=1.0, epochs=1, micro_batch=micro_batch, accumulation=1,
-        seed=1, tune_vision=True, label_positions="assistant_turns", gradient_checkpointing=False,
-        deepspeed=None,
-    )  # fmt: skip
-    config = TrainSlice(training=training, base=EngineSlice(name="small", model=model))
     weights = inputs / out / "model.safetensors"
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     done = subprocess.run(
-        [
-            sys.executable, *(several if processes > 1 else []), "-m", "vlprm.cli", "train",
-            "--examples", str(inputs / "examples.parquet"),
-            "--images", str(inputs / "images.parquet"),
-            "--base", str(SMALL / "model.safetensors"), "--weights", str(weights),
-            "--config", json.dumps(config.model_dump(mode="json")),
-            "--placement", "training:cpu@0.9",
-        ],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        command(inputs, weights, recipe(micro_batch=micro_batch), processes),
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return weights
 
@@ -84,3 +49,54 @@ def test_two_processes_train_what_one_trains(inputs: Path) -> None:
     names = {path.name for path in pair.parent.iterdir()}
     assert {"model.safetensors", "model.safetensors.manifest.json", "tokenizer.json"} <= names
     assert not [name for name in names if name.startswith(".")]
+    assert not prm.state_folder(pair.parent).exists()
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What 5 GB are to a 7B model, 100 kB are to the small one."""
+    plain = PreTrainedModel.save_pretrained
+
+    def save(self: PreTrainedModel, *arguments: object, **settings: object) -> None:
+        plain(self, *arguments, **({"max_shard_size": "100KB"} | settings))
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", save)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("tied", [True, False])  # as the 3B model, as the 7B
+def test_a_checkpoint_of_any_size_is_one_file_that_loads_again(tmp_path: Path, tied: bool) -> None:
+    config = Qwen2_5_VLConfig.from_pretrained(SMALL)
+    config.tie_word_embeddings = config.text_config.tie_word_embeddings = tied
+    torch.manual_seed(3)
+    model = Qwen2_5_VLForConditionalGeneration(config)
+    sharded, whole = tmp_path / "sharded", tmp_path / "whole"
+    model.save_pretrained(sharded)
+    assert not (sharded / "model.safetensors").exists()  # the trap is set
+    whole.mkdir()
+    prm.save_checkpoint(model, "float32", SMALL, whole)
+    names = {path.name for path in whole.iterdir()}
+    assert [name for name in names if "safetensors" in name] == ["model.safetensors"]
+    of_base = {path.name for path in SMALL.iterdir()} - {"recipe.json"}
+    assert names == of_base, "all that the base's folder holds, and no more"
+    again, loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        whole, output_loading_info=True, torch_dtype=torch.float32
+    )
+    assert not loaded["missing_keys"]
+    assert not loaded["unexpected_keys"]
+    kept = again.state_dict()
+    assert all(torch.equal(kept[name], weight) for name, weight in model.state_dict().items())
+    keys = load_file(whole / "model.safetensors").keys()
+    assert ("lm_head.weight" in keys) is not tied
+    assert keys - {"lm_head.weight"} == load_file(SMALL / "model.safetensors").keys()
+
+
+def test_a_checkpoint_is_written_in_the_bases_type_with_flat_settings(tmp_path: Path) -> None:
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(SMALL, torch_dtype=torch.float32)
+    prm.save_checkpoint(model, "bfloat16", SMALL, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
+    written = json.loads((tmp_path / "config.json").read_text())
+    for key, value in json.loads((SMALL / "config.json").read_text()).items():
+        if key not in ("text_config", "vision_config"):
+            assert written[key] == value, key  # vLLM reads vocab_size and others from the top

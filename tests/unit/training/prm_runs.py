@@ -1,0 +1,72 @@
+"""Training runs as the workflow starts them: the command line, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tests.unit.puzzles import SMALL, questions
+from vlprm.config.models import ModelConfig
+from vlprm.config.slices import EngineSlice, TrainSlice
+from vlprm.config.training import PRMTrainingConfig
+from vlprm.io import tables
+from vlprm.prm.format import render_turns
+from vlprm.records import PRMExample
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def write_inputs(folder: Path, count: int) -> None:
+    """``examples.parquet`` and ``images.parquet`` of ``count`` conversations."""
+    samples, store = questions(count)
+    examples = [
+        PRMExample.model_validate(
+            {
+                "rollout_id": f"r{number}", "images": sample.images, "system": "Answer + or -.",
+                "turns": render_turns("Which?", ["red star", "so red"][: 1 + number % 2]),
+                "labels": [1, number % 3 % 2][: 1 + number % 2],
+            }
+        )
+        for number, sample in enumerate(samples)
+    ]  # fmt: skip
+    tables.write(examples, folder / "examples.parquet", PRMExample)
+    store.save(folder / "images.parquet")
+
+
+def small(**more: object) -> ModelConfig:
+    """The small mini model on the CPU."""
+    settings = {
+        "source": "published", "path": str(SMALL), "engines": {"scorer": "transformers"},
+        "dtype": "float32",
+        "pixels": {"min": 784, "max": 1003520}, "batch_tokens": 65536, "gpus": 0,
+    }  # fmt: skip
+    return ModelConfig.model_validate(settings | more)
+
+
+def recipe(**more: object) -> PRMTrainingConfig:
+    """One epoch, one conversation a process and step."""
+    settings = {
+        "learning_rate": 1e-3, "schedule": "cosine", "warmup_ratio": 0.0, "weight_decay": 0.0,
+        "betas": (0.9, 0.95), "max_grad_norm": 1.0, "epochs": 1, "micro_batch": 1,
+        "accumulation": 1, "seed": 1, "tune_vision": True, "label_positions": "assistant_turns",
+        "gradient_checkpointing": False, "deepspeed": None,
+    }  # fmt: skip
+    return PRMTrainingConfig.model_validate(settings | more)
+
+
+def command(
+    inputs: Path, weights: Path, training: PRMTrainingConfig, processes: int, *more: str
+) -> list[str]:
+    """What the rule runs."""
+    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    config = TrainSlice(training=training, base=EngineSlice(name="small", model=small()))
+    return [
+        sys.executable, *(several if processes > 1 else []), "-m", "vlprm.cli", "train",
+        "--examples", str(inputs / "examples.parquet"),
+        "--images", str(inputs / "images.parquet"),
+        "--base", str(SMALL / "model.safetensors"), "--weights", str(weights),
+        "--config", json.dumps(config.model_dump(mode="json")),
+        "--placement", "training:cpu@0.9", *more,
+    ]  # fmt: skip
