@@ -14,26 +14,27 @@ from vlprm.config.plan import Plan
 from vlprm.config.work import Job, Work
 
 BASE_MB = 1000
-"""Interpreter and packages (250 MB measured at most), and batches in work."""
+"""Interpreter and packages (140 to 290 MB measured), and batches in work."""
 MARGIN = 2.0
 """Over what was measured: real texts are longer than made-up ones, and allocators differ."""
 UNMEASURED_MB = 4000
 """What depends on images and answers that nothing made up stands for: import, grading, judging."""
 
 BYTES = {
-    "label": 1200,
-    "published": 20000,
-    "examples": 600,
-    "tables": 600,
-    "select": 6000,
-    "metrics": 2000,
-    "step_metrics": 1000,
-    "figures": 0,
-    "manifest": 0,
+    "label": 5700,  # 300,000 rollouts in one shard: 1.76 GiB
+    "published": 18000,  # 50,000 questions with 300,000 rollouts in one shard: 1.02 GiB
+    "examples": 400,  # 540,000 rollouts: 0.34 GiB, balanced 0.39
+    "tables": 100,  # 540,000 rollouts: 0.21 GiB
+    "select": 6200,  # 109,440 candidates and two PRMs: 0.79 GiB
+    "metrics": 1600,  # 547,200 candidates of five policies: 1.08 GiB
+    "step_metrics": 700,  # the same: 0.47 GiB
+    "figures": 0,  # 0.24 GiB
+    "manifest": 0,  # 1,080 jobs: 0.24 GiB
     "verify": 0,
     "crate": 0,
 }
-"""Kept a unit of the job (``Work``): a rollout, a candidate; a question of a published source."""
+"""Kept a unit of the job (``Work``): a rollout, a candidate; a question of a published source.
+Beside each, what the paper's size took as a whole."""
 
 
 class HostMemory:
