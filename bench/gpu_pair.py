@@ -58,7 +58,7 @@ def main() -> int:
     memory = 0.45 if "beside" in sys.argv else 0.9
     asked = [word for word in sys.argv[1:] if word != "beside"]
     wanted = asked or ["guided", "judge", "policy", "training-one", "training-two"]
-    steps = Steps("gpu_pair", [])
+    steps = Steps("gpu_pair")
     three = checkpoint(FOLDER / "3b", "3b")
     if "guided" in wanted:
         way = ["--apart", "--memory", memory]

@@ -70,10 +70,9 @@ def best(steps: Steps, kind: str, figure: str) -> float:
 
 def main() -> int:
     shape = sys.argv[1] if sys.argv[1:] else "3b"
-    steps = Steps(f"gpu_shape_{shape}", sys.argv[2:])
+    steps = Steps(f"gpu_shape_{shape}")
     model = checkpoint(FOLDER / shape, shape)
     wanted = sys.argv[2:] or ["policy", "scorer", "guided", "save", "training"]
-    steps.only = []
     if "policy" in wanted:
         policy(steps, model)
     if "scorer" in wanted:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_image import keep
-from report import ROOT
+from report import ROOT, commit
 
 LOGS = ROOT / "build" / "gpu_logs"
 
@@ -21,31 +21,25 @@ LOGS = ROOT / "build" / "gpu_logs"
 class Steps:
     """Runs steps of one measurement and keeps what they found, one JSON file a measurement."""
 
-    def __init__(self, name: str, only: list[str]) -> None:
-        self.name, self.only = name, only
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.found: dict[str, dict[str, Any]] = {}
         self.failed: list[str] = []
 
-    def run(
-        self, step: str, *command: object, limit: float = 600, env: dict[str, str] | None = None
-    ) -> dict[str, Any]:
+    def run(self, step: str, *command: object, limit: float = 600) -> dict[str, Any]:
         """What ``python bench/COMMAND...`` printed as JSON lines, joined; empty when it failed.
 
         A line with name and value (``report.print_line``) becomes one entry.
         """
-        if self.only and step not in self.only:
-            return {}
         LOGS.mkdir(parents=True, exist_ok=True)
         log = LOGS / f"{self.name}-{step}.log"
         started = time.monotonic()
         words = [str(word) for word in command]
         whole = [sys.executable, str(ROOT / "bench" / words[0]), *words[1:]]
-        if words[0] == "torchrun":
-            whole = [sys.executable, "-m", "torch.distributed.run", *words[1:]]
         try:
             with log.open("w") as out:
                 done = subprocess.run(
-                    whole, stdout=out, stderr=subprocess.STDOUT, timeout=limit, check=False, env=env
+                    whole, stdout=out, stderr=subprocess.STDOUT, timeout=limit, check=False
                 )
             status: object = done.returncode
         except subprocess.TimeoutExpired:
@@ -58,7 +52,7 @@ class Steps:
             print(json.dumps({"step": step, "failed": status, "seconds": seconds}))
             print(_end(text), flush=True)
             return {}
-        found: dict[str, Any] = {"wall_seconds": seconds}
+        found: dict[str, Any] = {"wall_seconds": seconds, "commit": commit()}
         for line in map(json.loads, lines):
             found |= {line["name"]: line["value"]} if "value" in line else line
         self.found[step] = found
