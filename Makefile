@@ -1,4 +1,4 @@
-# Commands for people: demo, test, repeat, verify, publish, bench, lock. `make help` lists them.
+# Commands for people: demo, test, repeat, verify, expected, bench, lock. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Real samples that some tests read; the tests say so and skip where the folder is absent.
 export VLPRM_SHARED ?= $(abspath ../shared)
 
-.PHONY: help demo test lint repeat verify publish bench profiles lock clean
+.PHONY: help demo test lint repeat verify expected bench profiles lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -28,7 +28,7 @@ demo: $(VENV)/.cpu  ## the mini experiment through the whole workflow, on a lapt
 	@echo "report   $(RESULTS)/report.html"
 
 test: lint  ## linters, then every test
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --no-loadscope-reorder
 
 lint: $(VENV)/.test  ## ruff, mypy, import contracts, snakefmt
 	ruff check .
@@ -40,19 +40,22 @@ lint: $(VENV)/.test  ## ruff, mypy, import contracts, snakefmt
 repeat: $(VENV)/.cpu  ## two runs in two fresh directories, sha256 of every result compared
 	$(PY) bench/repeat.py
 
-verify: $(VENV)/.cpu  ## is the run of `make demo` the published one? what differs, and from which rule on
+verify: $(VENV)/.cpu  ## is the run of `make demo` the expected one? what differs, and from which rule on
 	@vlprm manifest $(RESULTS)
 	@vlprm verify $(RESULTS)/manifest.json configs/expected/mini
 
-publish: $(VENV)/.cpu  ## write the manifests that `make verify` and the tests compare with, from new runs
+expected: $(VENV)/.cpu  ## write the expected manifests that `make verify` and the tests compare with, from new runs
 	snakemake --profile profiles/mini
-	vlprm manifest $(RESULTS) --publish configs/expected/mini
+	vlprm manifest $(RESULTS) --expected configs/expected/mini
 	snakemake --profile profiles/mini --configfile tests/workflow/nano.yaml
-	vlprm manifest results/nano --publish configs/expected/nano
+	vlprm manifest results/nano --expected configs/expected/nano
 
-# cluster_mini starts the tests' Slurm (pytest), test_time the tests themselves
-bench: $(VENV)/$(if $(filter cluster_mini test_time,$(NAME)),.test,.cpu)  ## one measurement, as JSON lines (bench/README.md): make bench NAME=mini_strategies ARGS="…"
-	@test -f "bench/$(NAME).py" || { echo "NAME is one of: $$(grep -l '^if __name__' bench/*.py | sed -E 's,bench/(.*)[.]py,\1,' | xargs)" >&2; exit 2; }
+# what a bench imports decides which environment; see bench/needs.py
+bench:  ## one measurement, as JSON lines (bench/README.md): make bench NAME=mini_strategies ARGS="…"
+	@test -f "bench/$(NAME).py" || { echo "NAME is one of: $$(grep -l '^if __name__' bench/*.py | sed -E 's,bench/(.*)[.]py,\1,' | grep -vx needs | xargs)" >&2; exit 2; }
+	@python="$$(bash envs/find_python.sh)"; held="$$($$python bench/needs.py environment $(NAME))"; \
+	  $(MAKE) --no-print-directory "$(VENV)/.$$held"
+	@$(PY) bench/needs.py check $(NAME)
 	@$(PY) bench/$(NAME).py $(ARGS)
 
 PROFILES = $(if $(XDG_CONFIG_HOME),$(XDG_CONFIG_HOME),$(HOME)/.config)/snakemake

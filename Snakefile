@@ -6,11 +6,6 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-if "run" not in config:
-
-    configfile: "config.yaml"
-
-
 report: "rules/report/workflow.rst"
 
 
@@ -18,12 +13,15 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/rollouts.smk"
+include: "rules/leaks.smk"
 include: "rules/labels.smk"
-include: "rules/published.smk"
+include: "rules/judges.smk"
+include: "rules/import.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/tables.smk"
 include: "rules/verify.smk"
+include: "rules/pages.smk"
 
 
 rule all:
@@ -31,10 +29,13 @@ rule all:
     input:
         rules.tables.output.strategies,
         rules.figures.output.accuracy,
+        rules.cost_pages.output.page,
+        rules.leaks.output.page if CFG.leaks else [],
+        rules.judges.output.page if CFG.labels.panel else [],
 
 
 # everything that a run takes from elsewhere, for compute nodes without network
 rule fetch:
     input:
         PLAN.fetched(),
-        images(),
+        containers(),

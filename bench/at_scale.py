@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,12 @@ sys.path.insert(0, str(ROOT / "src"))
 
 CONVERSATIONS, QUESTIONS, BENCHMARK = 300_000, 90_000, 6_840
 """Of the paper: training conversations, their questions, questions of all benchmarks."""
-POLICIES = 5
 
 
 def make(folder: Path, n: int) -> None:
     """All records for n conversations."""
+    import keyed
+
     import synthetic
 
     questions = QUESTIONS * n // CONVERSATIONS
@@ -29,6 +31,10 @@ def make(folder: Path, n: int) -> None:
     synthetic.rollouts(shard / "rollouts.parquet", names, one, one.draw(len(names)))
     synthetic.estimates(shard / "estimates.parquet", names, 5)
     synthetic.verdicts(shard / "verdicts.parquet", names, one)
+    config = _config()
+    keyed.sources(folder / "sources", config.labels.policy)
+    keyed.one_shard(shard, config.labels.policy)
+    keyed.benchmark(folder / "benchmark", config)
 
 
 def make_published(folder: Path, n: int) -> None:
@@ -41,7 +47,7 @@ def make_published(folder: Path, n: int) -> None:
 def _config():  # type: ignore[no-untyped-def]
     import yaml
 
-    from vlprm.config.run import load_config
+    from vlprm.config.checked import load_config
 
     return load_config(yaml.safe_load((ROOT / "config.yaml").read_text()), "config.yaml")
 
@@ -50,119 +56,166 @@ def _shards(folder: Path, kind: str) -> list[Path]:
     return sorted((folder / kind).glob("*.parquet"))
 
 
-def run_examples(folder: Path) -> None:
+def _examples_slice(folder: Path):  # type: ignore[no-untyped-def]
+    import keyed
+
     from vlprm.config import slices
+
+    config = _config()
+    found = slices.examples.of(config, dict.fromkeys(config.sources, 0))
+    shards = len(_shards(folder / "sources", "samples"))
+    return found.model_copy(update={"sources": ((keyed.SOURCE, shards),)})
+
+
+def run_examples(folder: Path) -> None:
     from vlprm.stages import examples
 
     made = folder / "sources"
     kinds = (_shards(made, kind) for kind in ("samples", "rollouts", "labels"))
     out = folder / "out" / "examples"
-    examples.run(slices.examples(_config()), *kinds, out / "examples.parquet", out / "dropped.csv")
+    config = _examples_slice(folder)
+    examples.run(config, *kinds, [], [], out / "examples.parquet", out / "dropped.csv")
 
 
 def run_balanced(folder: Path) -> None:
-    from vlprm.config import slices
     from vlprm.stages import examples
 
     made = folder / "sources"
     kinds = (_shards(made, kind) for kind in ("samples", "rollouts", "labels"))
     out = folder / "out" / "balanced"
-    config = slices.examples(_config())
+    config = _examples_slice(folder)
     wanted = config.examples.model_copy(update={"balance": "outcome"})
     config = config.model_copy(update={"examples": wanted})
-    examples.run(config, *kinds, out / "examples.parquet", out / "dropped.csv")
+    examples.run(config, *kinds, [], [], out / "examples.parquet", out / "dropped.csv")
 
 
 def run_label(folder: Path) -> None:
-    from vlprm.config.slices import LabelSlice
+    from vlprm.config.slices.label import LabelSlice
     from vlprm.stages import label
 
-    inputs = [
+    rollouts, estimates, verdicts = (
         folder / "one_shard" / f"{kind}.parquet" for kind in ("rollouts", "estimates", "verdicts")
-    ]
+    )
     out = folder / "out" / "label"
     config = LabelSlice(rule=_config().labels.rule, min_graded=8)
-    label.run(config, *inputs, out / "labels.parquet", out / "dropped.csv")
+    outputs = out / "labels.parquet", out / "dropped.csv"
+    label.run(config, rollouts, [estimates], [verdicts], [], *outputs)
 
 
-def run_published(folder: Path) -> None:
-    from vlprm.config.slices import PublishedSlice
-    from vlprm.stages import published
+def run_import_rollouts(folder: Path) -> None:
+    from vlprm.config.slices.import_rollouts import ImportRolloutsSlice
+    from vlprm.stages import import_rollouts
 
     names = ("rollouts.jsonl", "requests.jsonl", "results.json")
     kinds = ("samples", "images", "rollouts", "estimates", "verdicts")
-    published.run(
-        PublishedSlice(dataset="clevr", kind="clevr", n=47_700),
-        tuple(folder / "published" / name for name in names),  # type: ignore[arg-type]
-        tuple(folder / "out" / "published" / kind / "000.parquet" for kind in kinds),
+    import_rollouts.run(
+        ImportRolloutsSlice(dataset="clevr", shard="000", policy="policy", kind="clevr", n=47_700),
+        *(folder / "published" / name for name in names),
+        *(folder / "out" / "published" / kind / "000.parquet" for kind in kinds),
     )
 
 
 def run_select(folder: Path) -> None:
-    from vlprm.config.slices import SelectSlice
+    import keyed
+
+    from vlprm.config import slices
     from vlprm.stages import select
 
     config, made = _config(), folder / "benchmark"
-    asked = SelectSlice(
-        seed=config.seed, prms=config.evaluation.prms, ranking=config.evaluation.ranking
-    )
-    scores = _shards(made, "scores") * len(asked.prms)
-    kinds = (_shards(made, "samples"), _shards(made, "rollouts"), scores, _shards(made, "ranks"))
-    select.run(asked, *kinds, folder / "out" / "selections.parquet")
+    samples, policy = _shards(made, "samples"), config.evaluation.policies[0]
+    kinds = [
+        [path for path in _shards(made, f"keyed_{kind}") if f"-{policy}" in path.stem]
+        for kind in ("rollouts", "scores", "ranks")
+    ]
+    asked = slices.select.of(config, policy, keyed.BENCHMARK, len(samples))
+    out = folder / "out" / "selections.parquet"
+    select.run(asked, samples, *kinds, out)
+
+
+def copy_selections(folder: Path) -> None:
+    """The selections of one policy as those of all."""
+    import keyed
+
+    from vlprm.records import Selection
+
+    for policy in _config().evaluation.policies:
+        keys = {"dataset": keyed.BENCHMARK, "policy": policy}
+        copied = folder / "out" / "selections" / f"{policy}.parquet"
+        keyed.copy(folder / "out" / "selections.parquet", copied, Selection, **keys)
 
 
 def run_metrics(folder: Path) -> None:
+    import keyed
+
     from vlprm.config import slices
     from vlprm.stages import metrics
 
     made = folder / "benchmark"
-    config = slices.metrics(_config(), "mathvision")
-    chosen = [folder / "out" / "selections.parquet"] * POLICIES
-    pairs = POLICIES * len(config.prms)
+    samples = _shards(made, "samples")
+    # in another process: its memory is no memory of the stage
+    other = multiprocessing.get_context("spawn").Process(target=copy_selections, args=(folder,))
+    other.start()
+    other.join()
+    config = slices.metrics.of(_config(), keyed.BENCHMARK, len(samples))
     metrics.run(
-        config, _shards(made, "samples"), _shards(made, "grades") * POLICIES, chosen,
-        _shards(made, "rollouts") * pairs, _shards(made, "grades") * pairs,
+        config, samples, _shards(made, "keyed_grades"), _shards(folder / "out", "selections"),
+        _shards(made, "searched_rollouts"), _shards(made, "searched_grades"),
         folder / "out" / "accuracy.parquet",
     )  # fmt: skip
 
 
 def run_step_metrics(folder: Path) -> None:
+    import keyed
+
     from vlprm.config import slices
     from vlprm.stages import step_metrics
 
     made = folder / "benchmark"
-    config = slices.metrics(_config(), "mathvision")
-    pairs = POLICIES * len(config.prms)
+    config = slices.metrics.of(_config(), keyed.BENCHMARK, len(_shards(made, "samples")))
     step_metrics.run(
-        config, _shards(made, "rollouts") * POLICIES, _shards(made, "verdicts") * POLICIES,
-        _shards(made, "scores") * pairs,
+        config.model_copy(update={"step_truth": True}),
+        *(_shards(made, f"keyed_{kind}") for kind in ("rollouts", "verdicts", "scores")),
         *(folder / "out" / f"{name}.parquet" for name in ("steps", "calibration", "confusion")),
     )  # fmt: skip
 
 
-def run_tables(folder: Path) -> None:
+def _tables_slice(folder: Path):  # type: ignore[no-untyped-def]
+    import keyed
+
     from vlprm.config import slices
+
+    config = _config()
+    found = slices.tables.of(config, dict.fromkeys(config.sources, 0))
+    shards = len(_shards(folder / "sources", "rollouts"))
+    return found.model_copy(update={"sources": ((keyed.SOURCE, shards),)})
+
+
+def run_tables(folder: Path) -> None:
+    import keyed
+
+    from vlprm.records import Metric
     from vlprm.stages import tables
 
-    made, config = folder / "sources", _config()
-    rollouts = _shards(made, "rollouts")
-    asked = slices.tables(config, dict.fromkeys(config.sources, 0))
-    asked = asked.model_copy(update={"sources": (("made-up", len(rollouts)),)})
-    five = len(config.evaluation.benchmarks)
+    made, asked, lists = folder / "sources", _tables_slice(folder), []
+    for kind in ("accuracy", "steps"):
+        lists.append([folder / "out" / name / f"{kind}.parquet" for name in asked.benchmarks])
+        for path in lists[-1]:
+            keys = {"dataset": path.parent.name, "kind": kind}
+            keyed.copy(folder / "out" / f"{kind}.parquet", path, Metric, **keys)
     tables.run(
-        asked, [folder / "out" / "accuracy.parquet"] * five,
-        [folder / "out" / "steps.parquet"] * five, rollouts, _shards(made, "labels"),
+        asked, *lists, _shards(made, "rollouts"), _shards(made, "labels"),
         folder / "out" / "tables",
     )  # fmt: skip
 
 
 def run_figures(folder: Path) -> None:
-    from vlprm.config import slices
+    import keyed
+
     from vlprm.stages import figures
 
-    config, out = _config(), folder / "out"
+    out = folder / "out"
     figures.run(
-        slices.tables(config, dict.fromkeys(config.sources, 0)),
+        _tables_slice(folder).model_copy(update={"benchmarks": (keyed.BENCHMARK,)}),
         [out / "accuracy.parquet"], [out / "calibration.parquet"], [out / "confusion.parquet"],
         out / "tables" / "labels.parquet", out / "figures",
     )  # fmt: skip
@@ -188,7 +241,7 @@ def run_train_data(folder: Path) -> None:
     import numpy as np
 
     from vlprm.io.images import ImageStore
-    from vlprm.io.tables import Rows
+    from vlprm.io.parquet import Rows
     from vlprm.records import PRMExample
 
     store = ImageStore(*_shards(folder / "sources", "images"))
@@ -209,6 +262,6 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "figures": run_figures,
     "manifest": run_manifest,
     "train_data": run_train_data,
-    "published": run_published,
+    "import_rollouts": run_import_rollouts,
 }
 """In this order: later ones read what earlier ones wrote."""

@@ -33,6 +33,8 @@ CLUSTER = (
     *("--seconds-between-status-checks", "1"),
 )
 
+PROGRAMS = ("slurmctld", "qsub", "munged", "git")
+
 
 def main() -> int:
     name = "nano" if "--nano" in sys.argv[1:] else "mini"

@@ -1,4 +1,4 @@
-"""What the policy's front end costs: tokens a second of VLLMPolicy over those of plain vLLM.
+"""What the policy's front end costs: tokens per second of VLLMPolicy over those of plain vLLM.
 
 Two workloads on the mini policy (or another checkpoint): every question drawn 16 times, and
 continuations of what was drawn. Plain vLLM is ``LLM.generate`` of the same engine with
@@ -25,13 +25,13 @@ import vllm_cpu
 from vlprm.benchmarks import question_text
 from vlprm.config.matrix import MatrixSpec
 from vlprm.config.models import Engines, ModelConfig, Pixels
-from vlprm.config.placement import WHOLE, Placement
+from vlprm.config.placement import WHOLE_CARD, Placement
 from vlprm.engines.vllm_policy import VLLMPolicy
 from vlprm.io.images import ImageStore
 from vlprm.protocols import Completion, GenerationRequest
 from vlprm.records import Sampling
-from vlprm.rollouts import policy_messages
 from vlprm.seeds import seed_for
+from vlprm.solutions.rollouts import policy_messages
 from vlprm.sources import matrix_drafts
 
 from report import ROOT, print_line
@@ -116,11 +116,12 @@ def _questions(options: argparse.Namespace, store: ImageStore) -> list[Generatio
 def _policy(options: argparse.Namespace, store: ImageStore) -> VLLMPolicy:
     on_cpu = vllm_cpu.ready()
     model = ModelConfig(
-        source="published", path=str(options.model), engines=Engines(policy="vllm"),
+        source="published", family="qwen2.5-vl", path=str(options.model),
+        engines=Engines(policy="vllm"),
         dtype=options.dtype,
         pixels=Pixels(min=784, max=1003520), batch_tokens=65536, gpus=0 if on_cpu else 1,
     )  # fmt: skip
-    placement = Placement(() if on_cpu else (0,), WHOLE)
+    placement = Placement(() if on_cpu else (0,), WHOLE_CARD)
     more = {**vllm_cpu.OPTIONS, "max_num_seqs": 256} if on_cpu else {}
     return VLLMPolicy(options.model, store, model, placement, more)
 
@@ -165,7 +166,7 @@ def _plain(
 def _continuations(
     asked: Sequence[GenerationRequest], drawn: Sequence[tuple[Completion, ...]], n: int
 ) -> list[GenerationRequest]:
-    """Two rollouts a question, continued after each of their first four steps."""
+    """Two rollouts per question, continued after each of their first four steps."""
     found = []
     for request, completions in zip(asked, drawn, strict=True):
         for completion in completions[:2]:

@@ -26,9 +26,9 @@ def enter() -> None:
     on_cpu = re.search(r"--device[ =]cpu\b", " ".join(sys.argv))
     if DESCRIPTION.exists() or on_cpu:
         return
-    from vlprm.config.images import load_images
+    from vlprm.config.containers import load_containers
 
-    image = load_images(ROOT / "containers" / "images.yaml")["gpu"]
+    image = load_containers(ROOT / "containers" / "images.yaml")["gpu"]
     file = image.file(Path(os.environ.get("CONTAINER_PREFIX", ROOT / ".snakemake" / "singularity")))
     for there, what in (
         (shutil.which("apptainer"), "apptainer is not on PATH"),

@@ -2,7 +2,7 @@
 
 It stands in for the ``cpu`` image, so that all jobs run in it: a proof that its packages
 (torch 2.7.1, transformers, flash-attn) carry every stage, as far as that goes without a GPU. What
-comes before training has the published bytes; training and what follows from it has
+comes before training has the expected bytes; training and what follows from it has
 those of another torch. Needs apptainer and the image in ``CONTAINER_PREFIX`` (containers/build
 install gpu PREFIX).
 """
@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from vlprm.config.images import load_images
+from vlprm.config.containers import load_containers
 from vlprm.io.run_manifest import collect, load
 from vlprm.provenance import RunManifest
 
@@ -23,13 +23,15 @@ from other_machine import stage_digests
 from report import ROOT, print_line
 
 CONFIG = ROOT / "tests" / "workflow" / "nano.yaml"
-PUBLISHED = ROOT / "configs" / "expected" / "nano"
+EXPECTED = ROOT / "configs" / "expected" / "nano"
 BEFORE_TRAINING = ("prepare", "rollout", "estimate", "judge", "label", "examples")
+
+PROGRAMS = ("apptainer",)
 
 
 def standing_in(role: str, given: Path, folder: Path) -> Path:
     """A folder in which Snakemake finds the role's image under the name of ``cpu``'s."""
-    images = load_images(ROOT / "containers" / "images.yaml")
+    images = load_containers(ROOT / "containers" / "images.yaml")
     folder.mkdir(parents=True, exist_ok=True)
     name = images["cpu"].file(folder)
     name.unlink(missing_ok=True)
@@ -37,8 +39,8 @@ def standing_in(role: str, given: Path, folder: Path) -> Path:
     return folder
 
 
-def published() -> RunManifest:
-    (file,) = PUBLISHED.glob("*.json")
+def expected_run() -> RunManifest:
+    (file,) = EXPECTED.glob("*.json")
     return load(file)
 
 
@@ -49,7 +51,7 @@ def main() -> int:
     prefix = standing_in("gpu", given, given / "gpu-for-all")
     folder = ROOT / "build" / "gpu_images"
     seconds = run(folder, prefix, CONFIG)
-    manifest, expected = collect(folder / "results" / "nano"), stage_digests(published())
+    manifest, expected = collect(folder / "results" / "nano"), stage_digests(expected_run())
     found = stage_digests(manifest)
     differ = [stage for stage in expected if found.get(stage) != expected[stage]]
     facts = facts_inside(folder, prefix, "cpu")

@@ -58,27 +58,35 @@ def rows(table: Path) -> dict[tuple[str, ...], dict[str, str]]:
     return {tuple(row[name] for name in names): row for row in read}
 
 
-def compare(cpu: Path, gpu: Path) -> tuple[int, int, list[str]]:
-    """Rows, rows whose intervals overlap, and those that do not."""
-    left, right = rows(cpu), rows(gpu)
-    shared = [key for key in left if key in right]
-    apart = []
-    for key in shared:
-        low, high = (float(left[key][name]) for name in ("low", "high"))
-        other_low, other_high = (float(right[key][name]) for name in ("low", "high"))
-        if other_low > high or other_high < low:
-            apart.append(
-                f"{' '.join(key)}: {low:.3f}-{high:.3f} and {other_low:.3f}-{other_high:.3f}"
-            )
-    return len(shared), len(shared) - len(apart), apart
+Interval = tuple[float, float]
+Key = tuple[str, ...]
+
+
+def intervals(table: Path) -> dict[Key, Interval]:
+    """Intervals of a strategies' table by what their rows measure, see ``KEY``."""
+    return {key: (float(row["low"]), float(row["high"])) for key, row in rows(table).items()}
+
+
+def apart(one: dict[Key, Interval], two: dict[Key, Interval]) -> tuple[int, list[Key]]:
+    """How many rows both have, and those whose intervals do not overlap."""
+    shared = [key for key in one if key in two]
+    return len(shared), [
+        key for key in shared if one[key][0] > two[key][1] or two[key][0] > one[key][1]
+    ]
 
 
 def report(cpu: Path, gpu: Path) -> int:
-    """Print what does not overlap, then the line."""
-    count, overlap, apart = compare(cpu, gpu)
-    print("\n".join(apart))
-    keep("gpu_mini", {"rows": count, "overlapping": overlap, "apart": apart} | facts())
-    return 0 if print_line("gpu_mini_rows_apart", count - overlap, "rows", at_most=0) else 1
+    """Print what does not overlap, then the line. The facts kept are those of the run's card."""
+    left, right = intervals(cpu), intervals(gpu)
+    count, keys = apart(left, right)
+    told = [f"{' '.join(key)}: {_ends(left[key])} and {_ends(right[key])}" for key in keys]
+    print("\n".join(told))
+    keep("gpu_mini", {"rows": count, "overlapping": count - len(keys), "apart": told})
+    return 0 if print_line("gpu_mini_rows_apart", len(keys), "rows", at_most=0) else 1
+
+
+def _ends(interval: Interval) -> str:
+    return f"{interval[0]:.3f}-{interval[1]:.3f}"
 
 
 def main() -> int:

@@ -2,8 +2,9 @@
 
 usage: python bench/gpu_pair.py [STEP ...] [beside]     (VLPRM_CHECKPOINTS: folder for checkpoints)
 The 32B shape has 12 of its 64 layers and 8 of its 32 vision blocks. Training: the same 12 steps of
-the same batch (8 conversations) by one process and by two; their losses are compared. ``beside``:
-the guided search leaves half of each card to something else.
+the same batch (8 conversations) by one process and by two; their losses are compared. The whole 7B
+shape is trained by two (``training-7b``): 16 bytes a weight do not fit one card. ``beside``: the
+guided search leaves half of each card to something else.
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ def train(steps: Steps, model: Path, processes: int) -> None:
     )  # fmt: skip
 
 
+def train_7b(steps: Steps) -> None:
+    """All 28 layers of the 7B shape, sharded by ZeRO-2 over two cards."""
+    model = checkpoint(FOLDER / "7b", "7b")
+    steps.run(
+        "training-7b", "training_shape.py", "--model", model, "--processes", 2, "--gpus", 2,
+        "--deepspeed", "configs/deepspeed_zero2.json", "--steps", 8, "--warm-up", 3, "--losses",
+        "--workers", 4, "--micro-batch", 2, "--work", FOLDER / "work-training-7b", limit=280,
+    )  # fmt: skip
+
+
 def judge(steps: Steps) -> None:
     """The model that ranks whole solutions, on one card and over two."""
     big = checkpoint(FOLDER / "32b-12", "32b", "--layers", 12, "--vision-layers", 8)
@@ -57,7 +68,7 @@ def apart(one: dict[str, Any], two: dict[str, Any]) -> float:
 def main() -> int:
     memory = 0.45 if "beside" in sys.argv else 0.9
     asked = [word for word in sys.argv[1:] if word != "beside"]
-    wanted = asked or ["guided", "judge", "policy", "training-one", "training-two"]
+    wanted = asked or ["guided", "judge", "policy", "training-one", "training-two", "training-7b"]
     steps = Steps("gpu_pair")
     three = checkpoint(FOLDER / "3b", "3b")
     if "guided" in wanted:
@@ -70,6 +81,8 @@ def main() -> int:
     for processes, name in ((1, "training-one"), (2, "training-two")):
         if name in wanted:
             train(steps, three, processes)
+    if "training-7b" in wanted:
+        train_7b(steps)
     met = [print_line("gpu_pair_failed_steps", len(steps.failed), "steps", at_most=0)]
     known = kept("gpu_pair")
     curves = [known.get(name, {}) for name in ("training-one", "training-two")]

@@ -1,7 +1,7 @@
 """Step-guided search at a real shape: policy and PRM on one card, or each on its own.
 
 usage: python bench/guided_shape.py POLICY PRM [--apart] [--problems 64] [--n 8] [--steps 8]
-Prints problems a second, and the share of the time in which each model waits for the other.
+Prints problems per second, and the share of the time in which each model waits for the other.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from vlprm.determinism import settle_environment
 
 settle_environment()
 
-from vlprm.config.evaluation import GuidedConfig  # noqa: E402
 from vlprm.config.placement import Placement  # noqa: E402
 from vlprm.io.images import ImageStore  # noqa: E402
-from vlprm.prm.aggregate import AGGREGATIONS  # noqa: E402
 from vlprm.records import Sampling  # noqa: E402
-from vlprm.search.guided import guided_search  # noqa: E402
+from vlprm.search.expand import Setting  # noqa: E402
+from vlprm.search.keep.greedy import Greedy  # noqa: E402
+from vlprm.search.loop import search as searched  # noqa: E402
 
 from gpu_image import enter, facts  # noqa: E402
 from policy_shape import load, model  # noqa: E402
@@ -54,10 +54,10 @@ def main() -> None:
     gpus = len(places[0].devices)
     policy: Any = SteppingPolicy(load(given.policy, store, places[0]), given.policy, given.length)
     scorer = TimedScorer(load_scorer(model(gpus), given.prm, store, places[1]))
-    config = GuidedConfig.model_validate({
-        "n": given.n, "max_steps": given.steps, "step_tokens": 4 * given.length,
-        "deduplicate": True, "rank_by": "p_plus", "history": "plus", "stop_at_box": False,
-    })  # fmt: skip
+    config = Greedy(
+        kind="greedy", n=given.n, rank_by="p_plus", max_steps=given.steps,
+        step_tokens=4 * given.length, deduplicate=True, stop_at_box=False,
+    )  # fmt: skip
     sampling = Sampling(
         temperature=1.0, top_p=1.0, top_k=0, repetition_penalty=1.0, max_tokens=4096
     )
@@ -67,11 +67,9 @@ def main() -> None:
         policy.tokens = scorer.calls = 0
         samples = questions(count, (448, 448), 250, seed, store)
         started = time.monotonic()
-        found = guided_search(
-            samples, policy, scorer, Rendering(), config, sampling=sampling, system="Judge it.",
-            value=AGGREGATIONS["last"], seed=1, key=("shape",),
-        )  # fmt: skip
-        return time.monotonic() - started, sum(item.rounds for item in found)
+        setting = Setting(config, Rendering(), sampling, "Judge it.")
+        found = searched(samples, policy, scorer, setting, seed=1, key=("shape",))
+        return time.monotonic() - started, sum(item.cost.rounds for item in found)
 
     search(4, 98)
     seconds, rounds = search(given.problems, 1)

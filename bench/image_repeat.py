@@ -16,6 +16,8 @@ from pathlib import Path
 
 from report import ROOT, print_line
 
+PROGRAMS = ("mmdebstrap", "zstd", "mksquashfs", "apptainer")
+
 
 def build(work: Path, wheels: Path) -> tuple[dict[str, object], float]:
     """Build the image in an emptied folder; its facts, and seconds."""

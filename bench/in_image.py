@@ -100,10 +100,10 @@ def facts_inside(workdir: Path, prefix: Path, role: str) -> dict[str, object]:
 
 
 def not_in_an_image(results: Path) -> list[str]:
-    """Stages whose timing record names no image: they ran on the host."""
+    """Stages whose timing record names no container: they ran on the host."""
     bare = []
     for file in sorted(results.rglob("*.timing.json")):
-        if not str(json.loads(file.read_text())["image"] or "").endswith(".simg"):
+        if not str(json.loads(file.read_text())["container"] or "").endswith(".simg"):
             bare.append(str(file.relative_to(results)))
     return bare
 

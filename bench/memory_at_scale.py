@@ -80,7 +80,7 @@ def main() -> int:
         for size in sizes:
             folder = (asked.folder or Path(scratch)) / str(size)
             for stage in asked.stages.split(","):
-                _have(folder, size, published=stage == "published")
+                _have(folder, size, published=stage == "import_rollouts")
                 row = found.setdefault(stage, {})[size] = measured(stage, folder)
                 print(f"{stage:18} n {size:7,}  {row['gib']:6.2f} GiB"
                       f"  {row['cpu_s']:7.1f} s of processor  {row['wall_s']:7.1f} s",

@@ -154,7 +154,7 @@ def _job(command: str, folder: Path, cards: list[str]) -> float:
 
 
 def stage_digests(manifest: RunManifest) -> dict[str, str]:
-    """One digest a stage, over its outputs' paths and contents."""
+    """One digest per stage, over its outputs' paths and contents."""
     found: dict[str, list[str]] = {}
     for stage in manifest.stages.values():
         lines = [f"{path} {sha256}" for path, sha256 in stage.outputs.items()]

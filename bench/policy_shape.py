@@ -1,10 +1,10 @@
-"""Tokens a second of the rollout stage's engine against plain ``vllm.LLM``, at a real shape.
+"""Tokens per second of the rollout stage's engine against plain ``vllm.LLM``, at a real shape.
 
 usage: python bench/policy_shape.py CHECKPOINT [--size 448x448] [--questions 128] [--n 16]
                                     [--tokens 256] [--repeats 3] [--memory 0.9] [--devices 1]
 Both use the same ``vllm.LLM``; rounds alternate, each with questions of its own, so that no cache
 of the one serves the other. Plain: prompts as text with their pictures, one request with ``n``
-completions a question. Prints a line a round, then one with the medians.
+completions per question. Prints a line per round, then one with the medians.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def model(gpus: int) -> ModelConfig:
     return ModelConfig.model_validate(
         {
             "source": "published",
+            "family": "qwen2.5-vl",
             "path": "given",
             "engines": {"policy": "vllm", "scorer": "transformers"},
             "dtype": "bfloat16",

@@ -10,6 +10,8 @@ from vlprm.io.compare import compare_runs
 from checkout import fresh_copy, run_mini
 from report import ROOT
 
+PROGRAMS = ("git",)
+
 
 def main() -> int:
     log = logging.getLogger("repeat")

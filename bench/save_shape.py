@@ -19,7 +19,6 @@ settle_environment()
 
 from vlprm.config.placement import Placement  # noqa: E402
 from vlprm.io.images import ImageStore  # noqa: E402
-from vlprm.prm.format import render_turns  # noqa: E402
 from vlprm.protocols import ScoreRequest  # noqa: E402
 from vlprm.records import Sampling  # noqa: E402
 
@@ -40,15 +39,14 @@ def main() -> None:
     import torch
 
     from vlprm.engines import load_scorer
-    from vlprm.qwen.model import load_model
+    from vlprm.families.qwen25vl.model import load_model
     from vlprm.training.prm import save_checkpoint
 
     store = ImageStore()
     samples = questions(4, (448, 448), 100, 5, store)
-    turns = [render_turns(item.question, ["one step", "another"]) for item in samples]
     asked = [
-        ScoreRequest(item.id, "Judge.", item.images, turn)
-        for item, turn in zip(samples, turns, strict=True)
+        ScoreRequest(item.id, "Judge.", item.images, item.question, ("one step", "another"))
+        for item in samples
     ]
     gpus = int(given.device == "cuda")
     where = Placement((0,) if gpus else (), 0.9)

@@ -1,4 +1,4 @@
-"""Scoring at a real shape: candidates a second, new tokens a second, share of the card's peak.
+"""Scoring at a real shape: candidates per second, new tokens per second, share of the card's peak.
 
 usage: python bench/scoring_shape.py CHECKPOINT [--device cuda|cpu] [--questions 32]
            [--candidates 16] [--variants NAME ...] [--single 16] [--profile]
@@ -25,21 +25,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vlprm.config.placement import CPU, WHOLE, Placement
-from vlprm.config.shapes import Shapes, read_shapes
+from vlprm.config.models import Engines, ModelConfig, Pixels
+from vlprm.config.placement import CPU, WHOLE_CARD, Placement
 from vlprm.engines.hf_prm import HFScorer, Variant
+from vlprm.families.qwen25vl import FAMILY, attention
+from vlprm.families.qwen25vl.packed import Work
+from vlprm.families.shapes import Shapes
 from vlprm.io.images import ImageStore
-from vlprm.prm.format import render_turns
 from vlprm.protocols import ScoreRequest, StepLogits
-from vlprm.qwen import attention
-from vlprm.qwen.packed import Work
 
 from report import print_line
 from shape_inputs import WORDS, questions
 
 PEAK = 989e12
 BEFORE = 27.7
-"""Candidates a second at the 3B shape before this scorer (padded batches, sdpa with a mask)."""
+"""Candidates per second at the 3B shape before this scorer (padded batches, sdpa with a mask)."""
 STEPS = 8
 Logits = list[tuple[StepLogits, ...]]
 
@@ -66,16 +66,9 @@ WAYS = {
 }
 
 
-class Pixels:
-    """The published bounds."""
-
-    min, max = 256 * 28 * 28, 1280 * 28 * 28
-
-
-class Small:
-    """No resize of small images."""
-
-    min, max = 28 * 28, 1280 * 28 * 28
+PUBLISHED = Pixels(min=256 * 28 * 28, max=1280 * 28 * 28)
+NO_RESIZE = Pixels(min=28 * 28, max=1280 * 28 * 28)
+"""Of small images."""
 
 
 def requests(
@@ -91,9 +84,9 @@ def requests(
     found = []
     for sample in questions(count, size, words, seed, store):
         for number in range(candidates):
-            steps = [text(step_words) for _ in range(STEPS)]
-            turns = render_turns(sample.question, steps)
-            found.append(ScoreRequest(f"{sample.id}#{number}", "Right?", sample.images, turns))
+            steps = tuple(text(step_words) for _ in range(STEPS))
+            name = f"{sample.id}#{number}"
+            found.append(ScoreRequest(name, "Right?", sample.images, sample.question, steps))
     return found, store
 
 
@@ -133,12 +126,15 @@ def built(model_dir: Path, store: ImageStore, way: Way, on_gpu: bool, cards: int
     return HFScorer(
         model_dir,
         store,
-        pixels=Pixels() if on_gpu else Small(),
-        dtype="bfloat16" if on_gpu else "float32",
-        placement=Placement(tuple(range(cards)), WHOLE) if on_gpu else CPU,
-        batch_tokens=way.batch_tokens,
-        variant=Variant(packed=way.packed, elementwise=way.elementwise),
-    )
+        ModelConfig(
+            source="published", family=FAMILY.name, path=str(model_dir),
+            engines=Engines(scorer="transformers"), dtype="bfloat16" if on_gpu else "float32",
+            pixels=PUBLISHED if on_gpu else NO_RESIZE, batch_tokens=way.batch_tokens,
+            gpus=cards if on_gpu else 0,
+        ),
+        Placement(tuple(range(cards)), WHOLE_CARD) if on_gpu else CPU,
+        Variant(packed=way.packed, elementwise=way.elementwise),
+    )  # fmt: skip
 
 
 def timed(scorer: HFScorer, asked: Sequence[ScoreRequest], warm: int) -> tuple[Logits, float, Work]:
@@ -216,7 +212,7 @@ def report_repeats(
 def main() -> None:
     given = arguments()
     on_gpu = given.device == "cuda"
-    shapes = read_shapes(given.checkpoint)
+    shapes = FAMILY.read_shapes(given.checkpoint)
     if shapes is None:
         raise SystemExit(f"{given.checkpoint} holds no checkpoint whose shapes are known")
     width, _, height = given.image.partition("x")

@@ -16,11 +16,10 @@ from PIL import Image
 from transformers import Qwen2TokenizerFast
 
 from vlprm.io.images import ImageStore
-from vlprm.prm.format import render_turns
 from vlprm.protocols import Completion, GenerationRequest, ScoreRequest, StepLogits
 from vlprm.records import AnswerType, Message, Rollout, Sample, Sampling
-from vlprm.rollouts import to_rollout
-from vlprm.steps import SEPARATOR
+from vlprm.solutions.rollouts import to_rollout
+from vlprm.solutions.steps import SEPARATOR
 
 WORDS = ("the", "shape", "in", "row", "three", "is", "blue", "and", "each", "one", "more", "side")
 
@@ -53,17 +52,19 @@ def messages(sample: Sample) -> tuple[Message, ...]:
 
 
 class Rendering:
-    """``search.guided.Rendering`` for these questions."""
+    """``search.expand.Rendering`` for these questions."""
 
     def messages(self, sample: Sample) -> tuple[Message, ...]:
         return messages(sample)
 
-    def turns(self, sample: Sample, text: str) -> tuple[str, ...] | None:
-        steps = [part for part in text.split(SEPARATOR) if part.strip()]
-        return render_turns(sample.question, steps) if steps else None
+    def question(self, sample: Sample) -> str:
+        return sample.question
+
+    def steps(self, text: str) -> tuple[str, ...]:
+        return tuple(part for part in text.split(SEPARATOR) if part.strip())
 
     def rollout(self, sample: Sample, completion: Completion, *, seed: int) -> Rollout:
-        return to_rollout(sample, 0, completion, seed=seed, layout="blank_lines")
+        return to_rollout(sample, "random", 0, completion, seed=seed, layout="blank_lines")
 
 
 class SteppingPolicy:

@@ -1,6 +1,6 @@
 """Records of any number, made up in columns: as many as the paper's run, to measure memory with.
 
-Sizes follow the published sample: steps of about 200 characters, 9 a solution, 6 solutions a
+Sizes follow the published sample: steps of about 200 characters, 9 per solution, 6 solutions per
 question, of which 5 in 9 end up as conversations. Images are noise of 48 x 48 pixels, 7 kB as
 PNG (real ones are larger; a store that reads one at a time does not mind).
 """
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from vlprm.io.images import ImageStore
-from vlprm.io.tables import schema_of
+from vlprm.io.parquet import schema_of
 from vlprm.records import (
     Grade,
     PRMExample,
@@ -76,8 +76,8 @@ def write(path: Path, record: type[Record], **columns: object) -> Path:
 
 
 def ids(dataset: str, first: int, n: int, each: int) -> list[str]:
-    """``dataset/17#003`` of n questions from ``first`` on, ``each`` solutions a question."""
-    return [f"{dataset}/{q}#{k:03d}" for q in range(first, first + n) for k in range(each)]
+    """``dataset/17/made-up#003`` of n questions from ``first`` on, ``each`` solutions each."""
+    return [f"{dataset}/{q}/made-up#{k:03d}" for q in range(first, first + n) for k in range(each)]
 
 
 def rollouts(path: Path, names: list[str], texts: Texts, drawn: np.ndarray) -> Path:
@@ -100,7 +100,7 @@ def rollouts(path: Path, names: list[str], texts: Texts, drawn: np.ndarray) -> P
         path,
         Rollout,
         id=names,
-        sample_id=[name.rpartition("#")[0] for name in names],
+        sample_id=[name.rpartition("/")[0] for name in names],
         text=joined,
         steps=pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * STEPS, pa.int32()), flat),
         answer=[str(row[0] % 7) for row in drawn],
@@ -188,7 +188,7 @@ def verdicts(path: Path, names: list[str], texts: Texts) -> Path:
 
 
 def benchmark(folder: Path, questions: int, shard: int = 500, seed: int = 2) -> int:
-    """One benchmark with 16 candidates a question, as one policy and one PRM see it."""
+    """One benchmark with 16 candidates per question, as one policy and one PRM see it."""
     texts = Texts(seed)
     for number, first in enumerate(range(0, questions, shard)):
         n = min(shard, questions - first)
@@ -284,12 +284,13 @@ def examples(path: Path, n: int, packs: list[Path], seed: int = 4) -> Path:
             drawn = texts.draw(min(128, n - start))
             rows = [
                 {
-                    "rollout_id": f"made/up/{start + at}#000",
+                    "rollout_id": f"made/up/{start + at}/made-up#000",
                     "images": [
                         {"sha256": str(names[(start + at) % len(names)]), "width": 48, "height": 48}
                     ],
                     "system": " ".join(texts.pool[:4]),
-                    "turns": [texts.pool[i] for i in row],
+                    "question": texts.pool[0],
+                    "steps": [texts.pool[i] for i in row],
                     "labels": [1] * STEPS,
                 }
                 for at, row in enumerate(drawn)

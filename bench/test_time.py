@@ -8,6 +8,8 @@ import time
 
 from report import ROOT, print_line
 
+STARTS = ("pytest",)
+
 
 def main() -> int:
     started = time.monotonic()

@@ -1,6 +1,6 @@
 """Training speed and memory at a model's real shape, through the stage's own code.
 
-Trains N steps on synthetic conversations of a stated length, and prints JSON lines: tokens a
+Trains N steps on synthetic conversations of a stated length, and prints JSON lines: tokens per
 second, share of the bf16 peak (MFU), peak memory, first and last loss, digest of the weights.
 
     python bench/training_shape.py --model FOLDER --deepspeed configs/deepspeed_zero2.json
@@ -65,10 +65,10 @@ def synthesise(options: argparse.Namespace) -> None:
     from PIL import Image
     from transformers import Qwen2TokenizerFast
 
-    from vlprm.io import tables
+    from vlprm.families.qwen25vl.chat import chat_text, render_turns
+    from vlprm.families.qwen25vl.resize import image_tokens
+    from vlprm.io import parquet
     from vlprm.io.images import ImageStore
-    from vlprm.prm.format import chat_text
-    from vlprm.prm.resize import image_tokens
     from vlprm.records import PRMExample
 
     tokenizer = Qwen2TokenizerFast.from_pretrained(options.model, local_files_only=True)
@@ -83,18 +83,25 @@ def synthesise(options: argparse.Namespace) -> None:
         for number in range(count):
             noise = rng.integers(0, 256, (height // 14, width // 14, 3), dtype=np.uint8)
             image = store.put(Image.fromarray(noise).resize((width, height)))
-            fixed = chat_text("S", [":"] * 8, ["+"] * 8, [image_tokens(width, height)])
+            fixed = chat_text(
+                "S", render_turns("", [":"] * 8), ["+"] * 8, [image_tokens(width, height)]
+            )
             length = options.tokens - int(rng.integers(0, options.spread + 1))
             free = max(8, length - len(tokenizer.encode(fixed)))
             drawn = rng.choice(words, free)
-            turns = [":" + "".join(part) for part in np.array_split(drawn, 8)]
+            steps = [":" + "".join(part) for part in np.array_split(drawn, 8)]
             labels = rng.integers(0, 2, 8).tolist()
             yield PRMExample(
-                rollout_id=f"r{number}", images=(image,), system="S", turns=turns, labels=labels
+                rollout_id=f"r{number}",
+                images=(image,),
+                system="S",
+                question="",
+                steps=steps,
+                labels=labels,
             )
 
     options.work.mkdir(parents=True, exist_ok=True)
-    tables.write(texts(), options.work / "examples.parquet", PRMExample)
+    parquet.write(texts(), options.work / "examples.parquet", PRMExample)
     store.save(options.work / "images.parquet")
 
 
@@ -106,7 +113,7 @@ def measure(options: argparse.Namespace) -> None:
     import torch
     from transformers import TrainerCallback
 
-    from vlprm.io import tables
+    from vlprm.io import parquet
     from vlprm.io.images import ImageStore
     from vlprm.records import PRMExample
     from vlprm.training import prm, processes
@@ -138,7 +145,7 @@ def measure(options: argparse.Namespace) -> None:
         recipe(options),
         model_config(options),
         options.model,
-        tables.Rows(options.work / "examples.parquet", PRMExample),
+        parquet.Rows(options.work / "examples.parquet", PRMExample),
         ImageStore(options.work / "images.parquet"),
         out,
         conduct,
@@ -170,7 +177,8 @@ def model_config(options: argparse.Namespace) -> Any:
     from vlprm.config.models import ModelConfig
 
     return ModelConfig(
-        source="published", path=str(options.model), engines={"scorer": "transformers"},
+        source="published", family="qwen2.5-vl", path=str(options.model),
+        engines={"scorer": "transformers"},
         dtype=options.dtype,
         pixels={"min": 784, "max": 28 * 28 * 1280}, batch_tokens=65536, gpus=min(options.gpus, 1),
     )  # fmt: skip
@@ -227,14 +235,14 @@ def main() -> int:
     if options.steps <= options.warm_up:
         sys.exit("--steps must be more than --warm-up")
     synthesise(options)
-    several = ["-m", "torch.distributed.run", "--standalone"]
-    several += [f"--nproc-per-node={options.processes}"]
-    argv = [sys.executable, *(several if options.processes > 1 else [])]
+    from vlprm.cluster.launch import torchrun
+
+    argv = torchrun([sys.executable, __file__, *sys.argv[1:]], [], 0, options.processes)
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     environment = os.environ | {"OMP_NUM_THREADS": threads, PART: "1"}
     if options.attention == "sdpa":
         environment["VLPRM_ATTENTION"] = "sdpa"
-    done = subprocess.run([*argv, __file__, *sys.argv[1:]], env=environment, check=False)
+    done = subprocess.run(argv, env=environment, check=False)
     return done.returncode
 
 

@@ -64,7 +64,7 @@ def debian_root(root: Path, role: str, mirror: str) -> None:
 
 
 def debian_lock(root: Path) -> str:
-    """The text of debian-ROLE.lock for a root: one ``name=version`` a line, sorted."""
+    """The text of debian-ROLE.lock for a root: one ``name=version`` per line, sorted."""
     release = (root / "etc/debian_version").read_text().strip()
     listed = subprocess.run(
         ["chroot", str(root), "dpkg-query", "-W", "-f", "${Package}=${Version}\n"],

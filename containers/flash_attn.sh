@@ -45,7 +45,8 @@ echo "flash-attn: architectures $FLASH_ATTN_CUDA_ARCHS, $MAX_JOBS files at a tim
 # nvcc puts the names of its intermediate files and its process id into the object's symbols, and a file
 # compiled twice would differ. So: names that depend on the object file, and, where the kernel lets us
 # (root, or user namespaces), a process namespace for each call, in which the ids are always the same.
-export NVCC_APPEND_FLAGS="--objdir-as-tempdir"
+# Within a call, the steps of several threads would draw their ids in any order: one thread.
+export NVCC_APPEND_FLAGS="--objdir-as-tempdir" NVCC_THREADS=1
 if unshare --pid --fork true 2> /dev/null; then
   export PYTORCH_NVCC="unshare --pid --fork --kill-child $CUDA_HOME/bin/nvcc"
 else

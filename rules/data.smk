@@ -4,10 +4,9 @@ rule fetch_data:
     log:
         f"{LOGS}/fetch/data/{{dataset}}.log",
     container:
-        image_unless_deployed("cpu")
+        container_unless_deployed("cpu")
     resources:
-        mem_mb=4000,
-        runtime=minutes("fetch_data"),
+        **booked("fetch_data"),
     params:
         config=lambda wc: PLAN.data[wc.dataset].hub.model_dump_json(),
         version=VERSIONS["fetch"],
@@ -22,10 +21,9 @@ rule absent:
     log:
         f"{LOGS}/absent/{{dataset}}.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=4000,
-        runtime=minutes("absent"),
+        **booked("absent"),
     params:
         config=lambda wc: PLAN.data[wc.dataset].model_dump_json(),
         version=VERSIONS["prepare"],
@@ -43,12 +41,11 @@ rule prepare:
     log:
         f"{LOGS}/prepare/{{dataset}}/{{shard}}.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("prepare"),
-        runtime=minutes("prepare"),
+        **booked("prepare"),
     params:
-        config=lambda wc: PLAN.prepare(wc.dataset, wc.shard).model_dump_json(),
+        config=lambda wc: slices.prepare.of(CFG, wc.dataset, wc.shard).model_dump_json(),
         version=VERSIONS["prepare"],
     shell:
         "python -m vlprm.cli prepare --samples {output.samples} --images {output.images}"

@@ -7,12 +7,11 @@ rule grade:
     log:
         f"{LOGS}/grade/{{policy}}/{{dataset}}/{{shard}}.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("grade"),
-        runtime=minutes("grade"),
+        **booked("grade"),
     params:
-        config=lambda wc: PLAN.grade(wc.dataset).model_dump_json(),
+        config=lambda wc: slices.grade.of(CFG, wc.dataset).model_dump_json(),
         version=VERSIONS["grade"],
     shell:
         "python -m vlprm.cli grade --samples {input.samples} --rollouts {input.rollouts}"
@@ -29,14 +28,15 @@ rule score:
         scores=f"{R}/scores/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.parquet",
     log:
         f"{LOGS}/score/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{LOGS}/score/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.tsv"
     container:
-        image_of("gpu")
+        container_of("gpu")
+    threads: cores(PLACED_PRM)
     resources:
-        **PLACED_PRM,
-        mem_mb=ENGINE_MB,
-        runtime=minutes("score"),
+        **booked("score", PLACED_PRM),
     params:
-        config=lambda wc: slices.score(CFG, wc.prm, wc.policy).model_dump_json(),
+        config=lambda wc: slices.score.of(CFG, wc.prm, wc.policy).model_dump_json(),
         version=VERSIONS["score"],
     shell:
         "python -m vlprm.cli score --samples {input.samples} --images {input.images}"
@@ -44,7 +44,7 @@ rule score:
         " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"
 
 
-rule rank:
+use rule score as rank with:
     input:
         samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
         images=f"{R}/images/{{dataset}}/{{shard}}.parquet",
@@ -54,19 +54,14 @@ rule rank:
         scores=f"{R}/ranks/{{policy}}/{{dataset}}/{{shard}}.parquet",
     log:
         f"{LOGS}/rank/{{policy}}/{{dataset}}/{{shard}}.log",
-    container:
-        image_of("gpu")
+    benchmark:
+        f"{LOGS}/rank/{{policy}}/{{dataset}}/{{shard}}.tsv"
+    threads: cores(PLACED_JUDGE)
     resources:
-        **PLACED_JUDGE,
-        mem_mb=ENGINE_MB,
-        runtime=minutes("rank"),
+        **booked("rank", PLACED_JUDGE),
     params:
-        config=lambda wc: slices.rank(CFG, wc.policy).model_dump_json(),
-        version=VERSIONS["rank"],
-    shell:
-        "python -m vlprm.cli rank --samples {input.samples} --images {input.images}"
-        " --rollouts {input.rollouts} --weights {input.weights} --scores {output.scores}"
-        " --config {params.config:q} --placement {resources.placement} > {log} 2>&1"
+        config=lambda wc: slices.score.of_judge(CFG, wc.policy).model_dump_json(),
+        version=VERSIONS["score"],
 
 
 rule search:
@@ -76,34 +71,36 @@ rule search:
         policy=policy_model,
         prm=prm_weights,
     output:
-        rollouts=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.rollouts.parquet",
-        scores=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.scores.parquet",
+        rollouts=f"{R}/searches/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.rollouts.parquet",
+        scores=f"{R}/searches/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.scores.parquet",
+        costs=f"{R}/searches/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.costs.parquet",
     log:
-        f"{LOGS}/search/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+        f"{LOGS}/search/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{LOGS}/search/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.tsv"
     container:
-        image_of("gpu")
+        container_of("gpu")
+    threads: cores(PLACED_SEARCH)
     resources:
-        **PLACED_SEARCH,
-        mem_mb=ENGINE_MB,
-        runtime=minutes("search"),
+        **booked("search", PLACED_SEARCH),
     params:
-        config=lambda wc: slices.search(CFG, wc.policy, wc.prm).model_dump_json(),
+        config=lambda wc: slices.search.of(CFG, wc.search, wc.policy, wc.prm).model_dump_json(),
         version=VERSIONS["search"],
     shell:
         "python -m vlprm.cli search --samples {input.samples} --images {input.images}"
         " --policy {input.policy} --prm {input.prm} --rollouts {output.rollouts}"
-        " --scores {output.scores} --config {params.config:q}"
+        " --scores {output.scores} --costs {output.costs} --config {params.config:q}"
         " --placement {resources.placement} > {log} 2>&1"
 
 
-use rule grade as grade_guided with:
+use rule grade as grade_search with:
     input:
         samples=f"{R}/samples/{{dataset}}/{{shard}}.parquet",
         rollouts=rules.search.output.rollouts,
     output:
-        grades=f"{R}/guided/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.grades.parquet",
+        grades=f"{R}/searches/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.grades.parquet",
     log:
-        f"{LOGS}/grade/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
+        f"{LOGS}/grade_search/{{search}}/{{prm}}/{{policy}}/{{dataset}}/{{shard}}.log",
 
 
 rule select:
@@ -123,13 +120,12 @@ rule select:
     log:
         f"{LOGS}/select/{{policy}}/{{benchmark}}.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("select"),
-        runtime=minutes("select"),
+        **booked("select"),
     params:
-        config=slices.SelectSlice(
-            seed=CFG.seed, prms=CFG.evaluation.prms, ranking=CFG.evaluation.ranking
+        config=lambda wc: slices.select.of(
+            CFG, wc.policy, wc.benchmark, SHARDS[wc.benchmark]
         ).model_dump_json(),
         version=VERSIONS["select"],
     shell:

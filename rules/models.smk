@@ -4,10 +4,9 @@ rule fetch_model:
     log:
         f"{LOGS}/fetch/model/{{model}}.log",
     container:
-        image_unless_deployed("cpu")
+        container_unless_deployed("cpu")
     resources:
-        mem_mb=4000,
-        runtime=minutes("fetch_model"),
+        **booked("fetch_model"),
     params:
         config=lambda wc: CFG.models[wc.model].hub.model_dump_json(),
         version=VERSIONS["fetch"],
@@ -16,22 +15,21 @@ rule fetch_model:
         " --config {params.config:q} > {log} 2>&1"
 
 
-rule fetch_image:
+rule fetch_container:
     output:
-        listing="resources/images/{role}.json",
+        listing="resources/containers/{role}.json",
     log:
-        f"{LOGS}/fetch/image/{{role}}.log",
+        f"{LOGS}/fetch/container/{{role}}.log",
     container:
-        image_unless_deployed("cpu")
+        container_unless_deployed("cpu")
     resources:
-        mem_mb=4000,
-        runtime=minutes("fetch_image"),
+        **booked("fetch_container"),
     params:
-        config=lambda wc: IMAGES[wc.role].model_dump_json(),
-        folder=str(IMAGE_FOLDER),
-        version=VERSIONS["fetch_image"],
+        config=lambda wc: CONTAINERS[wc.role].model_dump_json(),
+        folder=str(CONTAINER_FOLDER),
+        version=VERSIONS["fetch_container"],
     shell:
-        "python -m vlprm.cli fetch-image {wildcards.role} {params.folder:q} --out {output.listing}"
+        "python -m vlprm.cli fetch-container {wildcards.role} {params.folder:q} --out {output.listing}"
         " --config {params.config:q} > {log} 2>&1"
 
 
@@ -40,13 +38,14 @@ rule base:
         weights=f"{R}/base/{{model}}/model.safetensors",
     log:
         f"{LOGS}/base/{{model}}.log",
+    benchmark:
+        f"{LOGS}/base/{{model}}.tsv"
     container:
-        image_of("gpu")
+        container_of("gpu")
     resources:
-        mem_mb=4000,
-        runtime=minutes("base"),
+        **booked("base"),
     params:
-        config=lambda wc: slices.BaseSlice(base_model=CFG.base_models[wc.model]).model_dump_json(),
+        config=lambda wc: slices.base.of(CFG, wc.model).model_dump_json(),
         version=VERSIONS["base"],
     shell:
         "python -m vlprm.cli base --weights {output.weights} --config {params.config:q}"

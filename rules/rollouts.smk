@@ -7,14 +7,15 @@ rule rollout:
         rollouts=f"{R}/rollouts/{{policy}}/{{dataset}}/{{shard}}.parquet",
     log:
         f"{LOGS}/rollout/{{policy}}/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{LOGS}/rollout/{{policy}}/{{dataset}}/{{shard}}.tsv"
     container:
-        image_of("gpu")
+        container_of("gpu")
+    threads: cores(PLACED_POLICY)
     resources:
-        **PLACED_POLICY,
-        mem_mb=ENGINE_MB,
-        runtime=minutes("rollout"),
+        **booked("rollout", PLACED_POLICY),
     params:
-        config=lambda wc: slices.rollout(CFG, wc.policy, wc.dataset).model_dump_json(),
+        config=lambda wc: slices.rollout.of(CFG, wc.policy, wc.dataset).model_dump_json(),
         version=VERSIONS["rollout"],
     shell:
         "python -m vlprm.cli rollout --samples {input.samples} --images {input.images}"

@@ -5,24 +5,25 @@ rule metrics:
         selections=lambda wc: [
             f"{R}/selections/{policy}/{wc.benchmark}.parquet" for policy in CFG.evaluation.policies
         ],
-        guided=guided("rollouts"),
-        guided_grades=guided("grades"),
+        searched=searched("rollouts"),
+        searched_grades=searched("grades"),
     output:
         metrics=f"{R}/metrics/{{benchmark}}/accuracy.parquet",
     log:
         f"{LOGS}/metrics/{{benchmark}}.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("metrics"),
-        runtime=minutes("metrics"),
+        **booked("metrics"),
     params:
-        config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
+        config=lambda wc: slices.metrics.of(
+            CFG, wc.benchmark, SHARDS[wc.benchmark]
+        ).model_dump_json(),
         version=VERSIONS["metrics"],
     shell:
         'python -m vlprm.cli metrics --samples "{input.samples}" --grades "{input.grades}"'
-        ' --selections "{input.selections}" --guided "{input.guided}"'
-        ' --guided-grades "{input.guided_grades}" --metrics {output.metrics}'
+        ' --selections "{input.selections}" --searched "{input.searched}"'
+        ' --searched-grades "{input.searched_grades}" --metrics {output.metrics}'
         " --config {params.config:q} > {log} 2>&1"
 
 
@@ -30,12 +31,7 @@ rule step_metrics:
     input:
         rollouts=by_policy("rollouts"),
         verdicts=lambda wc: (by_policy("verdicts")(wc) if CFG.evaluation.step_truth else []),
-        scores=lambda wc: [
-            path
-            for prm in CFG.evaluation.prms
-            for policy in CFG.evaluation.policies
-            for path in PLAN.tables("scores", prm, policy, wc.benchmark)
-        ],
+        scores=scored,
     output:
         metrics=f"{R}/metrics/{{benchmark}}/steps.parquet",
         bins=f"{R}/metrics/{{benchmark}}/calibration.parquet",
@@ -43,17 +39,41 @@ rule step_metrics:
     log:
         f"{LOGS}/step_metrics/{{benchmark}}.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("step_metrics"),
-        runtime=minutes("step_metrics"),
+        **booked("step_metrics"),
     params:
-        config=lambda wc: slices.metrics(CFG, wc.benchmark).model_dump_json(),
+        config=lambda wc: slices.metrics.of(
+            CFG, wc.benchmark, SHARDS[wc.benchmark]
+        ).model_dump_json(),
         version=VERSIONS["step_metrics"],
     shell:
         'python -m vlprm.cli step-metrics --rollouts "{input.rollouts}"'
         ' --verdicts "{input.verdicts}" --scores "{input.scores}" --metrics {output.metrics}'
         " --bins {output.bins} --confusions {output.confusions} --config {params.config:q} > {log} 2>&1"
+
+
+rule costs:
+    input:
+        rollouts=by_policy("rollouts"),
+        scores=scored,
+        ranks=lambda wc: by_policy("ranks")(wc) if CFG.evaluation.llm_judge else [],
+        searched=searched("costs"),
+    output:
+        costs=f"{R}/metrics/{{benchmark}}/costs.parquet",
+    log:
+        f"{LOGS}/costs/{{benchmark}}.log",
+    container:
+        container_of("cpu")
+    resources:
+        **booked("costs"),
+    params:
+        config=lambda wc: slices.costs.of(CFG, wc.benchmark, SHARDS[wc.benchmark]).model_dump_json(),
+        version=VERSIONS["costs"],
+    shell:
+        'python -m vlprm.cli costs --rollouts "{input.rollouts}" --scores "{input.scores}"'
+        ' --ranks "{input.ranks}" --searched "{input.searched}" --costs {output.costs}'
+        " --config {params.config:q} > {log} 2>&1"
 
 
 rule tables:
@@ -75,10 +95,9 @@ rule tables:
     log:
         f"{LOGS}/tables.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("tables"),
-        runtime=minutes("tables"),
+        **booked("tables"),
     params:
         config=TABLES,
         version=VERSIONS["tables"],
@@ -86,6 +105,29 @@ rule tables:
     shell:
         'python -m vlprm.cli tables --metrics "{input.metrics}" --steps "{input.steps}"'
         ' --rollouts "{input.rollouts}" --labels "{input.labels}" --out-dir {params.out_dir}'
+        " --config {params.config:q} > {log} 2>&1"
+
+
+rule cost_pages:
+    input:
+        metrics=of_benchmarks("accuracy"),
+        costs=of_benchmarks("costs"),
+    output:
+        page=report(f"{R}/tables/costs.md", caption="report/costs.rst", category="Tables"),
+        drawing=report(f"{R}/figures/costs.svg", caption="report/costs.rst", category="Figures"),
+        picture=f"{R}/figures/costs.png",
+    log:
+        f"{LOGS}/cost_pages.log",
+    container:
+        container_of("cpu")
+    resources:
+        **booked("cost_pages"),
+    params:
+        config=TABLES,
+        version=VERSIONS["cost_pages"],
+    shell:
+        'python -m vlprm.cli cost-pages --metrics "{input.metrics}" --costs "{input.costs}"'
+        " --page {output.page} --drawing {output.drawing} --picture {output.picture}"
         " --config {params.config:q} > {log} 2>&1"
 
 
@@ -115,10 +157,9 @@ rule figures:
     log:
         f"{LOGS}/figures.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("figures"),
-        runtime=minutes("figures"),
+        **booked("figures"),
     params:
         config=TABLES,
         version=VERSIONS["figures"],

@@ -1,18 +1,18 @@
-# After a run: its manifest, and its comparison with the published one. No target asks for them;
+# After a run: its manifest, and its comparison with the expected one. No target asks for them;
 # `snakemake ... manifest` and `snakemake ... verify` do.
 rule manifest:
     input:
         rules.tables.output,
         rules.figures.output,
+        rules.cost_pages.output,
     output:
         manifest=f"{R}/manifest.json",
     log:
         f"{LOGS}/manifest.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("manifest"),
-        runtime=minutes("manifest"),
+        **booked("manifest"),
     params:
         config=lambda wc, output: str(Path(output.manifest).parent),
         version=VERSIONS["manifest"],
@@ -28,10 +28,9 @@ rule verify:
     log:
         f"{LOGS}/verify.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("verify"),
-        runtime=minutes("verify"),
+        **booked("verify"),
     params:
         config=f"{workflow.basedir}/configs/expected/{CFG.run}",
         version=VERSIONS["verify"],
@@ -48,10 +47,9 @@ rule crate:
     log:
         f"{LOGS}/crate.log",
     container:
-        image_of("cpu")
+        container_of("cpu")
     resources:
-        mem_mb=megabytes("crate"),
-        runtime=minutes("crate"),
+        **booked("crate"),
     params:
         config=lambda wc, output: str(Path(output.crate).parent),
         version=VERSIONS["crate"],

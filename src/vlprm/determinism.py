@@ -1,8 +1,9 @@
 """Every setting that keeps a stage's bytes the same, in one place.
 
 Rules, the command line, tests and measurements take the environment from here
-(``settle_environment``, ``shell_exports``); ``qwen.model.settle_torch`` applies ``TORCH``. What
-each setting buys, and what stays different, is measured in ``bench/determinism.md``.
+(``settle_environment``, ``shell_exports``); ``families.qwen25vl.model.settle_torch`` applies
+``TORCH``. What each setting buys, and what stays different, is measured in
+``bench/determinism.md``.
 
 Imports nothing heavy: the Snakefile and every command's start do it.
 """
@@ -21,7 +22,7 @@ SWITCH = "VLPRM_CPU"
 """Environment variable: ``portable`` caps instruction sets; ``native`` leaves them to each library,
 or to what the environment says."""
 CPU_MODE: Literal["portable", "native"] = "portable"
-"""What holds when ``VLPRM_CPU`` is not set. The one switch for the published bytes."""
+"""What holds when ``VLPRM_CPU`` is not set. The one switch for the expected bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ ENVIRONMENT: tuple[Setting, ...] = (
         "OMP_NUM_THREADS",
         "1",
         "every stage",
-        "a sum split over threads depends on their number; Snakemake sets a rule's `threads`",
+        "a sum split over threads depends on their number",
         given_stands=True,
     ),
     Setting("MKL_DYNAMIC", "FALSE", "torch on a CPU", "the thread count never adapts to the load"),
@@ -89,6 +90,18 @@ ENVIRONMENT: tuple[Setting, ...] = (
         "the scheduler runs in step with the requests",
     ),
 )
+
+
+THREADS = (
+    "OMP_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+"""Snakemake sets these to a rule's ``threads``, which is what a scheduler books. Rules set
+them back (``shell_exports``): how many threads share a sum is no matter of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +162,13 @@ def settle_one(name: str, environment: MutableMapping[str, str] = os.environ) ->
 def shell_exports(environment: Mapping[str, str] = os.environ) -> str:
     """``export NAME=value; ...`` for a rule's shell prefix.
 
-    Settings whose given value stands are left out: Snakemake puts a job's thread count into its
-    environment, and the command line fills in what is missing.
+    Settings whose given value stands are left out, the command line fills them in; but threads are
+    those stated here, whatever the rule books (``THREADS``).
     """
     wanted = in_force(environment) | {SWITCH: cpu_mode(environment)}
-    stands = {setting.name for setting in ENVIRONMENT if setting.given_stands}
-    return "".join(
-        f"export {name}={shlex.quote(value)}; "
-        for name, value in wanted.items()
-        if name not in stands
-    )
+    for setting in ENVIRONMENT:
+        if setting.name == "OMP_NUM_THREADS":
+            wanted |= dict.fromkeys(THREADS, setting.value)
+        elif setting.given_stands:
+            del wanted[setting.name]
+    return "".join(f"export {name}={shlex.quote(value)}; " for name, value in wanted.items())

@@ -5,7 +5,7 @@ Engines live in ``vlprm.engines``; scripted fakes for tests implement the same p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -59,13 +59,18 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """Score every step of one conversation; earlier steps are answered ``+`` (teacher-forced)."""
+    """Score every step of a solution; earlier steps are taken as right (teacher-forced).
+
+    How the model's family lays out question and steps is the engine's matter.
+    """
 
     id: str
     system: str
     images: tuple[ImageRef, ...]
-    turns: tuple[str, ...]
-    """User turns as rendered by ``prm.format.render_turns``."""
+    question: str
+    """The question as it was shown to the policy: its user prompt, rendered."""
+    steps: tuple[str, ...]
+    """At least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class StepScorer(Protocol):
     """A process reward model."""
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[StepLogits, ...]]:
-        """One :class:`StepLogits` a turn, in the order of the requests."""
+        """One :class:`StepLogits` per step, in the order of the requests."""
         ...
 
 
@@ -101,13 +106,15 @@ class JudgeReply:
     """The raw reply; ``status`` "ok" only says that a text came back."""
 
     text: str
-    status: Literal["ok", "refused", "error"]
+    status: Literal["ok", "cut", "refused", "error"]
+    """cut: at the limit of tokens; refused: for good, asking again would not help; error: no reply
+    for now (network, rate limit, server)."""
     error: str | None = None
 
 
 class Judge(Protocol):
     """A model that verifies a solution step by step."""
 
-    def judge(self, requests: Sequence[JudgeRequest]) -> list[JudgeReply]:
-        """Replies in the order of the requests."""
+    def judge(self, requests: Sequence[JudgeRequest]) -> Iterator[tuple[int, JudgeReply]]:
+        """Replies as they come, each with the place of its request."""
         ...

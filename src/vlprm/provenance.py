@@ -72,7 +72,7 @@ class Timing(Record):
     host: str
     commit: str
     dirty: bool
-    image: str | None
+    container: str | None
     code: Sha256
     """Digest of the package's files that the stage's module reaches."""
     platform: Platform
@@ -108,7 +108,7 @@ class StageRun(Record):
     models: dict[str, str]
     prompts: dict[str, Sha256]
     counts: dict[str, int]
-    image: str | None
+    container: str | None
     platform: str
     """Key of ``RunManifest.platforms``."""
 
@@ -130,3 +130,16 @@ class RunManifest(Record):
     def platform(self) -> str:
         """The platform class of the whole run."""
         return "--".join(sorted(self.platforms))
+
+
+_NOTED: dict[str, str] = {}
+
+
+def note(what: str, used: str) -> None:
+    """Remember what this process computes with (``attention``), for its stage's record."""
+    _NOTED[what] = used
+
+
+def noted() -> dict[str, str]:
+    """What engines of this process have noted (``Timing.engines``)."""
+    return dict(_NOTED)

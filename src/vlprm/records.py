@@ -1,8 +1,8 @@
 """Records: what flows between stages.
 
 Each record has one writer. Ids are readable paths: sample ``mathvista/testmini/17``,
-rollout ``mathvista/testmini/17#003``. This module imports pydantic and the standard
-library only; it knows nothing of files, models or prompts.
+rollout ``mathvista/testmini/17/large#003`` (``solutions.rollouts.rollout_id``). This module imports
+pydantic and the standard library only; it knows nothing of files, models or prompts.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class ImageRef(Record):
     height: int
 
 
+def letter(index: int) -> str:
+    """The letter of an option: 0 is A."""
+    return chr(ord("A") + index)
+
+
 class Sample(Record):
     """A question with its images and gold answer. Written by ``prepare``."""
 
@@ -72,7 +77,7 @@ class Sample(Record):
     @model_validator(mode="after")
     def _choice_has_choices(self) -> Self:
         if self.answer_type is AnswerType.CHOICE:
-            letters = [chr(ord("A") + i) for i in range(len(self.choices))]
+            letters = [letter(i) for i in range(len(self.choices))]
             if self.answer not in letters:
                 raise ValueError(
                     f"{self.id}: answer {self.answer!r} is not one of the choice letters {letters}"
@@ -124,7 +129,13 @@ class Grade(Record):
 
 
 class StepEstimate(Record):
-    """Monte-Carlo value of a step: continuations from its prefix that end right."""
+    """Monte-Carlo value of a step: continuations from its prefix that end right.
+
+    Counts are of what was drawn. With ``estimates.draw: until_decided`` a step is left once its
+    side of the threshold is certain, and has no estimate where no label depends on it: then
+    ``n_graded`` is small where ``value`` is large, and only the side that ``value`` lies on means
+    anything, no mean or spread over steps.
+    """
 
     rollout_id: str
     step_index: int
@@ -164,24 +175,29 @@ class StepLabel(Record):
 
 
 class PRMExample(Record):
-    """A training conversation: one user turn a step, one label a turn."""
+    """A training conversation: a question, steps of its solution, one label per step."""
 
     rollout_id: str
     images: tuple[ImageRef, ...]
     system: str
-    turns: tuple[str, ...]
-    """Text of the user turns, already rendered by ``prm.format`` (images precede the first)."""
+    question: str
+    """The question as it is shown to the PRM; the model's family lays out the turns."""
+    steps: tuple[str, ...]
     labels: tuple[Label | None, ...]
 
     @model_validator(mode="after")
-    def _labels_match_turns(self) -> Self:
-        if len(self.turns) != len(self.labels):
+    def _labels_match_steps(self) -> Self:
+        if len(self.steps) != len(self.labels):
             raise ValueError(
-                f"{self.rollout_id}: {len(self.turns)} turns, {len(self.labels)} labels"
+                f"{self.rollout_id}: {len(self.steps)} steps, {len(self.labels)} labels"
             )
         if all(label is None for label in self.labels):
             raise ValueError(f"{self.rollout_id}: no step carries a label")
         return self
+
+
+WHOLE_SOLUTION = -1
+"""``StepScore.step_index`` of the whole solution judged as one step."""
 
 
 class StepScore(Record):
@@ -189,12 +205,25 @@ class StepScore(Record):
 
     rollout_id: str
     step_index: int
-    """-1: the whole solution judged as one step (the PRM used as an ORM)."""
+    """WHOLE_SOLUTION: the whole solution judged as one step (the PRM used as an ORM)."""
     logit_plus: float
     logit_minus: float
     prompt_tokens: int
     """Tokens of the prompt up to the read-out position, image tokens included (the L of the
     published reward)."""
+
+
+class SearchCost(Record):
+    """What a search of one question asked for."""
+
+    sample_id: str
+    rounds: int
+    policy_samples: int
+    sampled_tokens: int
+    """Drawn by the policy, steps that were not taken included."""
+    prm_calls: int
+    read_tokens: int
+    """Read by the PRM: each call's whole prompt, image tokens included."""
 
 
 class Selection(Record):
@@ -209,6 +238,18 @@ class Selection(Record):
     draw: int
     """Which random draw of n out of all rollouts."""
     rollout_id: str
+
+
+ACCURACY, OVER_MAJORITY = "accuracy", "accuracy_over_majority"
+NOISE_ONE, NOISE_OWN = "decoding_one", "decoding_own"
+"""Names of metrics that tables look up: accuracy, its difference to majority vote, and its decoding
+noise with one answer per question and with as many as were drawn."""
+POLICY_TOKENS, READ_TOKENS = "policy_tokens", "read_tokens"
+"""Names of cost metrics, means per question: tokens drawn by the policy, and tokens read by the PRM
+or the judge."""
+CHOSEN = "chosen"
+"""The strategy of the best row of a policy and n: chosen on one half of the questions, reported on
+the other. Its PRM is the chosen one's, its aggregation the chosen curve."""
 
 
 class Metric(Record):
@@ -230,6 +271,8 @@ class Metric(Record):
     delta_high: float | None
     n_samples: int
     n_ungraded: int
+    unfinished: float | None = None
+    """Share of the answers behind the value that were cut, whatever they count as."""
 
 
 class Message(Record):
@@ -243,9 +286,9 @@ class Message(Record):
 class Sampling(Record):
     """Decoding settings of a policy."""
 
-    temperature: float = Field(ge=0)
+    temperature: float = Field(ge=0, allow_inf_nan=False)
     top_p: float = Field(gt=0, le=1)
     top_k: int = Field(ge=0)
     """0: no limit."""
-    repetition_penalty: float = Field(gt=0)
+    repetition_penalty: float = Field(gt=0, allow_inf_nan=False)
     max_tokens: int = Field(gt=0)

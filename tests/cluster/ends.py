@@ -36,10 +36,11 @@ rule fails:
 
 rule gpu:
     output: "out/gpu"
-    resources: mem_mb=800, runtime=3, gpu=1
+    resources: mem_mb=800, runtime=20, gpu=1
     shell: "echo ran >> gpu.runs; touch {output}"
 
 rule nodes:
+    input: "out/gpu"  # a job for every node must not wait for a GPU that is held
     output: "out/nodes"
     resources: mem_mb=1500, runtime=5, nodes=2, gpu=1
     shell:
@@ -81,13 +82,17 @@ def run_ends(folder: Path, slurm: Slurm) -> dict[str, Flow]:
         for name, flow in flows.items():
             (flow.folder / "check.sh").write_text(CHECK)
             (flow.folder / "reduce.py").write_text(REDUCE)
-            running[name] = flow.start("--retries", "1", VLPRM_GPU_CHECK="sh check.sh")
+            running[name] = flow.start(
+                *("--retries", "1"),
+                VLPRM_GPU_CHECK="sh check.sh",
+                VLPRM_HOLD_SECONDS="900",  # other jobs may fill both nodes for a while
+            )
         for name, flow in flows.items():
             wait_for((flow.folder / "deleted.runs").exists, "the job to delete")
             number = next(job["id"] for job in flow.facts("jobs") if job["rule"] == "deleted")
             slurm.client(DELETE[name], number)
         for name, process in running.items():
-            assert process.wait(timeout=300) == 1, flows[name].printed[-3000:]
+            assert process.wait(timeout=900) == 1, flows[name].printed[-3000:]
     finally:
         for process in running.values():
             process.kill()

@@ -58,9 +58,20 @@ class Flow:
         """Run to the end; Snakemake's exit status."""
         process = self.start(*arguments, **environment)
         try:
-            return process.wait(timeout=240)
+            return process.wait(timeout=600)
         finally:
             process.kill()
+
+    def status(self) -> str:
+        """What ``vlprm status`` prints of this run."""
+        done = subprocess.run(
+            [sys.executable, "-m", "vlprm.cli", "status", "--directory", str(self.folder)],
+            env={**os.environ, **self.slurm.environment, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     @property
     def printed(self) -> str:
@@ -78,7 +89,7 @@ class Flow:
         return [job for job in listed.split() if job in ours]
 
 
-def wait_for(ready: Callable[[], object], what: str, seconds: float = 90) -> None:
+def wait_for(ready: Callable[[], object], what: str, seconds: float = 240) -> None:
     """Wait until ``ready`` is true; AssertionError naming ``what`` when it does not come."""
     deadline = time.monotonic() + seconds
     while not ready():

@@ -45,24 +45,26 @@ def through(slurm: Slurm, profile: str, config: dict[str, Any], folder: Path) ->
     return workdir
 
 
-def test_everything_through_pbs(nano_run: Workdir, slurm: Slurm, tmp_path: Path) -> None:
-    run = through(slurm, "pbs", nano(), tmp_path / "pbs")
-    assert run.digests() == nano_run.digests()
-
-
-def test_one_policy_and_prm_through_slurm(nano_run: Workdir, slurm: Slurm, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("profile", "searches"), [("pbs", True), ("slurm", False)])
+def test_one_policy_and_prm(
+    nano_run: Workdir, slurm: Slurm, tmp_path: Path, profile: str, searches: bool
+) -> None:
     """A part of the grid, for the time of it; ``make bench NAME=cluster_mini`` runs all of it."""
     config = nano()
+    benchmark = "matrix" if searches else "matrix-unseen"
     config["evaluation"] |= {
         "policies": ["small"],
         "prms": ["prm-small"],
-        "benchmarks": ["matrix-unseen"],
-        "guided_benchmarks": [],
+        "benchmarks": [benchmark],
     }
-    results = through(slurm, "slurm", config, tmp_path / "slurm").digests()
+    if not searches:
+        config["evaluation"]["searches"] = {}
+        config["tables"]["curves"].remove("greedy-2")
+    results = through(slurm, profile, config, tmp_path / profile).digests()
     shared = {name: one for name, one in results.items() if name.split("/")[1] not in JOINED}
     whole = nano_run.digests()
     assert shared == {name: whole[name] for name in shared}
     assert any(name.endswith("prm-small/model.safetensors") for name in shared)
     assert any("/scores/prm-small/small/" in name for name in shared)
+    assert any("/searches/greedy-2/" in name for name in shared) == searches
     assert any(name.endswith("tables/strategies.csv") for name in results)

@@ -1,6 +1,6 @@
 """Published PRM scores of four MathVista questions: prompt lengths, rewards and selections.
 
-The released evaluation kept, for 16 candidates a question, the two probabilities and a reward
+The released evaluation kept, for 16 candidates per question, the two probabilities and a reward
 p^0.3 / L^0.6. Where the reward is positive the prompt length L follows from it exactly, so the
 file proves prompt layout and image arithmetic without a model. The prompts' wording is not
 ours to ship; their token counts are enough, because words never merge across the layout's
@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
+from vlprm.families.qwen25vl.chat import chat_text, render_turns
+from vlprm.families.qwen25vl.resize import image_tokens, published_size
 from vlprm.prm.aggregate import published_rank, published_reward
-from vlprm.prm.format import chat_text, render_turns
-from vlprm.prm.resize import image_tokens, published_size
 
 SHARED = Path(os.environ.get("VLPRM_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 DATA = SHARED / "data" / "mathvista_dev8"

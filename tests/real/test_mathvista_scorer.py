@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from vlprm.answers.extract import extract_answer, last_box
+from vlprm.answers.extract import extract_answer
+from vlprm.answers.marks import last_box
 from vlprm.benchmarks import BENCHMARKS, Row, grader
 from vlprm.config.benchmarks import GradingConfig
 from vlprm.records import Rollout, Sample

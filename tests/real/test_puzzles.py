@@ -12,8 +12,9 @@ from PIL import Image
 
 from vlprm.answers.extract import extract_answer
 from vlprm.benchmarks import BENCHMARKS, question_text
-from vlprm.drafts import SampleDraft
-from vlprm.io.images import ImageStore, flatten, load
+from vlprm.importing.draft import SampleDraft
+from vlprm.io.images import ImageStore
+from vlprm.io.pictures import flatten, load
 from vlprm.records import Rollout, Sample
 
 SHARED = Path(os.environ.get("VLPRM_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
@@ -113,7 +114,7 @@ def test_every_image_decodes_and_is_stored(kind: str) -> None:
         if key in seen:
             continue
         seen.add(key)
-        picture = load(path)
+        picture = load(path, str(path))
         if max(picture.size) > 1024:
             continue  # decoding is the test; packing 9 megapixels takes a second each
         ref = store.put(picture)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.workflow.runs import Workdir, nano
-from vlprm.io import tables
+from vlprm.io import parquet
 from vlprm.records import Grade, Metric, Rollout, Sample, StepScore
+from vlprm.solutions.rollouts import sample_of
 
 SHARED = Path(os.environ.get("VLPRM_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 PUZZLES = SHARED / "data" / "puzzles"
@@ -36,6 +37,7 @@ def config() -> dict[str, Any]:
             "source": "published",
             "base": "small",
             "system_prompt": "prm_system_mini_v1",
+            "question_prompt": "policy_mini_v1",
             "training": None,
         }
     }
@@ -47,7 +49,7 @@ def config() -> dict[str, Any]:
                 "n": n,
                 "shard_size": n,
             },
-            "scorer_version": 1,
+            "scorer_version": 2,
             "grading": {"scorer": "own", "unparsed": "random", "seed": 5},
         }
         for kind, (folder, n) in ROWS.items()
@@ -56,7 +58,7 @@ def config() -> dict[str, Any]:
         "policies": ["small"],
         "prms": ["untrained"],
         "benchmarks": list(ROWS),
-        "guided_benchmarks": [],
+        "searches": {},
         "step_truth": False,
         "llm_judge": None,
     }
@@ -65,6 +67,7 @@ def config() -> dict[str, Any]:
         "n": [1, CANDIDATES],
         "strategies": ["first", "majority", "best_of_n_orm", "step_aggregation"],
     }
+    found["tables"]["curves"] = ["majority", "best_of_n_orm"]
     return found
 
 
@@ -78,10 +81,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", list(ROWS))
 def test_every_type_is_drawn_scored_and_graded(results: Path, kind: str) -> None:
-    samples = tables.read(results / "samples" / kind / "000.parquet", Sample)
-    rollouts = tables.read(results / "rollouts" / "small" / kind / "000.parquet", Rollout)
-    grades = tables.read(results / "grades" / "small" / kind / "000.parquet", Grade)
-    scores = tables.read(
+    samples = parquet.read(results / "samples" / kind / "000.parquet", Sample)
+    rollouts = parquet.read(results / "rollouts" / "small" / kind / "000.parquet", Rollout)
+    grades = parquet.read(results / "grades" / "small" / kind / "000.parquet", Grade)
+    scores = parquet.read(
         results / "scores" / "untrained" / "small" / kind / "000.parquet", StepScore
     )
     assert len(samples) == ROWS[kind][1]
@@ -95,7 +98,7 @@ def test_every_type_is_drawn_scored_and_graded(results: Path, kind: str) -> None
     graded: dict[str | None, int] = defaultdict(int)
     for grade in grades:
         assert (grade.correct is None) == (grade.rollout_id in cut)
-        graded[subset[grade.rollout_id.rpartition("#")[0]]] += grade.correct is not None
+        graded[subset[sample_of(grade.rollout_id)]] += grade.correct is not None
     assert set(graded) == set(types)
     assert all(graded.values()), "a type without a single graded solution"
 
@@ -103,7 +106,7 @@ def test_every_type_is_drawn_scored_and_graded(results: Path, kind: str) -> None
 @pytest.mark.parametrize("kind", list(ROWS))
 def test_accuracy_is_near_chance(results: Path, kind: str) -> None:
     """A model of coloured shapes names no option, so one is drawn for it (MMMU's way)."""
-    found = tables.read(results / "metrics" / kind / "accuracy.parquet", Metric)
+    found = parquet.read(results / "metrics" / kind / "accuracy.parquet", Metric)
     alone = next(m for m in found if m.strategy == "pass@1" and m.name == "accuracy")
     assert alone.n_samples == ROWS[kind][1]
     assert alone.value is not None

@@ -10,20 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from vlprm.config.labels import ExamplesConfig, LabelRule
-from vlprm.config.slices import ExamplesSlice, LabelSlice, PublishedSlice
-from vlprm.io import tables
+from vlprm.config.labels import ExamplesConfig
+from vlprm.config.slices.examples import ExamplesSlice
+from vlprm.config.slices.import_rollouts import ImportRolloutsSlice
+from vlprm.config.slices.label import LabelSlice
+from vlprm.io import parquet
 from vlprm.io.images import ImageStore
+from vlprm.label_rules.consensus import Consensus
 from vlprm.records import PRMExample, Rollout, Sample, Section, StepEstimate, StepLabel, Verdict
-from vlprm.sources.mmpr import questions
+from vlprm.solutions.rollouts import sample_of
+from vlprm.sources import SOURCES
 from vlprm.sources.unusable import Unusable
-from vlprm.stages import examples, label, published
+from vlprm.stages import examples, import_rollouts, label
 
 SHARED = Path(os.environ.get("VLPRM_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 DATA = SHARED / "data" / "vqav2_sample"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the published VQAv2 sample")
 
-RULE = LabelRule(name="consensus", threshold=0.0, after_first_error="stop")
+RULE = Consensus(name="consensus", threshold=0.0, after_first_error="stop")
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +40,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     inputs = tuple(
         DATA / name for name in ("rollouts.jsonl", "judge_requests.jsonl", "judge_results.json")
     )
-    config = PublishedSlice(dataset="vqav2", kind="vqav2", n=100)
-    published.run(config, inputs, tuple(files[name] for name in names))  # type: ignore[arg-type]
+    config = ImportRolloutsSlice(dataset="vqav2", shard="000", policy="qwen7b", kind="vqav2", n=100)
+    import_rollouts.run(config, *inputs, *(files[name] for name in names))
     label.run(
         LabelSlice(rule=RULE, min_graded=1),
-        files["rollouts"], files["estimates"], files["verdicts"],
+        files["rollouts"], [files["estimates"]], [files["verdicts"]], [],
         files["labels"], files["unlabelled"],
     )  # fmt: skip
     examples.run(
         ExamplesSlice(
+            sources=(("vqav2", 1),),
+            policy="qwen7b",
             seed=1,
             examples=ExamplesConfig(
                 system_prompt="prm_system_v1", balance="none", max_examples=None
             ),
             user_prompt="policy_steps_v1",
         ),
-        [files["samples"]], [files["rollouts"]], [files["labels"]],
+        [files["samples"]], [files["rollouts"]], [files["labels"]], [], [],
         files["examples"], files["no_example"],
     )  # fmt: skip
     files["unusable"] = root / "rollouts.unusable.csv"
@@ -65,7 +71,7 @@ def listed(path: Path) -> dict[str, str]:
 
 
 def test_all_published_rollouts_parse_into_steps(run: dict[str, Path]) -> None:
-    rollouts = tables.read(run["rollouts"], Rollout)
+    rollouts = parquet.read(run["rollouts"], Rollout)
     raw = [json.loads(line) for line in (DATA / "rollouts.jsonl").read_text().splitlines()]
     reasons = listed(run["unusable"])
     parsed = [name for name in reasons if name.startswith(str(DATA / "rollouts.jsonl"))]
@@ -76,7 +82,7 @@ def test_all_published_rollouts_parse_into_steps(run: dict[str, Path]) -> None:
         assert set(sections) == {Section.PERCEPTION, Section.REASONING}
         assert sections == sorted(sections, key=[Section.PERCEPTION, Section.REASONING].index)
         assert item.answer is not None
-    estimates = Counter(e.rollout_id for e in tables.read(run["estimates"], StepEstimate))
+    estimates = Counter(e.rollout_id for e in parquet.read(run["estimates"], StepEstimate))
     assert estimates == {item.id: len(item.steps) for item in rollouts}
 
 
@@ -87,8 +93,8 @@ def _without_image(run: dict[str, Path], raw: list[dict[str, str]]) -> int:
 
 
 def test_all_judge_results_become_verdicts_of_their_rollouts(run: dict[str, Path]) -> None:
-    verdicts = tables.read(run["verdicts"], Verdict)
-    rollouts = {item.id: item for item in tables.read(run["rollouts"], Rollout)}
+    verdicts = parquet.read(run["verdicts"], Verdict)
+    rollouts = {item.id: item for item in parquet.read(run["rollouts"], Rollout)}
     assert len(verdicts) == 12
     assert {item.status for item in verdicts} == {"ok"}
     assert {item.rollout_id for item in verdicts} <= set(rollouts)
@@ -100,11 +106,11 @@ def test_all_judge_results_become_verdicts_of_their_rollouts(run: dict[str, Path
 
 
 def test_labels_follow_the_published_rule_and_nothing_vanishes(run: dict[str, Path]) -> None:
-    rollouts = {item.id: item for item in tables.read(run["rollouts"], Rollout)}
-    verdicts = {item.rollout_id: item for item in tables.read(run["verdicts"], Verdict)}
-    estimates = tables.read(run["estimates"], StepEstimate)
+    rollouts = {item.id: item for item in parquet.read(run["rollouts"], Rollout)}
+    verdicts = {item.rollout_id: item for item in parquet.read(run["verdicts"], Verdict)}
+    estimates = parquet.read(run["estimates"], StepEstimate)
     labels: dict[str, list[int | None]] = {}
-    for item in tables.read(run["labels"], StepLabel):
+    for item in parquet.read(run["labels"], StepLabel):
         labels.setdefault(item.rollout_id, []).append(item.label)
     dropped = listed(run["unlabelled"])
     assert set(labels) | set(dropped) == set(rollouts)
@@ -121,19 +127,20 @@ def test_labels_follow_the_published_rule_and_nothing_vanishes(run: dict[str, Pa
 
 
 def test_every_labelled_rollout_becomes_a_conversation(run: dict[str, Path]) -> None:
-    found = tables.read(run["examples"], PRMExample)
-    labelled = {item.rollout_id for item in tables.read(run["labels"], StepLabel)}
+    found = parquet.read(run["examples"], PRMExample)
+    labelled = {item.rollout_id for item in parquet.read(run["labels"], StepLabel)}
     assert {item.rollout_id for item in found} == labelled
     store = ImageStore(run["images"])
-    samples = {item.id: item for item in tables.read(run["samples"], Sample)}
+    samples = {item.id: item for item in parquet.read(run["samples"], Sample)}
     for item in found:
-        assert item.images == samples[item.rollout_id.rpartition("#")[0]].images
+        assert item.images == samples[sample_of(item.rollout_id)].images
         assert store.open(item.images[0]).size == (item.images[0].width, item.images[0].height)
-        assert item.turns[0].startswith("### Question:\n")
+        assert len(item.steps) == len(item.labels)
+        assert samples[sample_of(item.rollout_id)].question in item.question
 
 
 def test_question_file_is_read_or_says_what_is_missing() -> None:
-    found = list(questions("vqav2", "vqav2", DATA / "questions.jsonl"))
+    found = list(SOURCES["vqav2"].questions("vqav2", DATA / "questions.jsonl"))
     lines = [line for line in (DATA / "questions.jsonl").read_text().splitlines() if line.strip()]
     assert len(found) == len(lines)
     for item in found:

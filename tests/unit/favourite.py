@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.unit.puzzles import GREEDY, SMALL, Bounds, questions, request
+from tests.unit.puzzles import CPU, GREEDY, SMALL, questions, request, small
 from vlprm.engines.hf_policy import HFPolicy
 
 IMAGE_PAD = 455
@@ -24,9 +24,7 @@ def favouring(folder: Path, token: int = IMAGE_PAD) -> Path:
     input, so prompts mean what they meant.
     """
     samples, store = questions(2)
-    policy = HFPolicy(
-        SMALL, store, pixels=Bounds(), dtype="float32", device="cpu", batch_tokens=65536
-    )
+    policy = HFPolicy(SMALL, store, small(), CPU)
     states: list[torch.Tensor] = []
     handle = policy._decoder.head.register_forward_pre_hook(
         lambda _, inputs: states.append(inputs[0])

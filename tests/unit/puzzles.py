@@ -6,10 +6,12 @@ from pathlib import Path
 
 from vlprm.benchmarks import question_text
 from vlprm.config.matrix import MatrixSpec
+from vlprm.config.models import ModelConfig
+from vlprm.config.placement import WHOLE_CARD, Placement
 from vlprm.io.images import ImageStore
 from vlprm.protocols import GenerationRequest
 from vlprm.records import Sample, Sampling
-from vlprm.rollouts import policy_messages
+from vlprm.solutions.rollouts import policy_messages
 from vlprm.sources import matrix_drafts
 
 SMALL = Path(__file__).resolve().parents[2] / "models" / "mini" / "small"
@@ -25,6 +27,9 @@ SPEC = MatrixSpec(
 )
 GREEDY = Sampling(temperature=0, top_p=1, top_k=0, repetition_penalty=1, max_tokens=96)
 WARM = GREEDY.model_copy(update={"temperature": 1.5})
+
+
+CPU = Placement((), WHOLE_CARD)
 
 
 class Bounds:
@@ -45,3 +50,13 @@ def request(sample: Sample, seeds: tuple[int, ...], prefix: str = "") -> Generat
         sample, question_text(sample), system_prompt=None, user_prompt="policy_mini_v1"
     )
     return GenerationRequest(sample.id, messages, prefix, seeds)
+
+
+def small(**more: object) -> ModelConfig:
+    """The small mini model on the CPU."""
+    settings: dict[str, object] = {
+        "source": "published", "family": "qwen2.5-vl", "path": str(SMALL),
+        "engines": {"policy": "transformers", "scorer": "transformers"}, "dtype": "float32",
+        "pixels": {"min": Bounds.min, "max": Bounds.max}, "batch_tokens": 65536, "gpus": 0,
+    }  # fmt: skip
+    return ModelConfig.model_validate(settings | more)

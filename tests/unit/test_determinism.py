@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from vlprm.determinism import (
     ENVIRONMENT,
+    THREADS,
     in_force,
     settle_environment,
     settle_one,
@@ -29,7 +31,7 @@ def test_the_switch_takes_the_caps_away_and_nothing_else() -> None:
     assert {k: v for k, v in portable.items() if k not in CAPS} == native
 
 
-def test_threads_given_by_the_workflow_stand_and_a_stray_seed_does_not() -> None:
+def test_threads_given_to_a_command_stand_and_a_stray_seed_does_not() -> None:
     environment = {"OMP_NUM_THREADS": "4", "PYTHONHASHSEED": "77", "VLPRM_CPU": "native"}
     settle_environment(environment)
     assert environment["OMP_NUM_THREADS"] == "4"
@@ -63,6 +65,26 @@ def test_exports_are_shell(mode: str) -> None:
         wanted = {name: value for name, value in wanted.items() if name not in CAPS}
     assert {name: told.get(name) for name in wanted} == wanted
     assert told["VLPRM_CPU"] == mode
+    assert "HF_HUB_OFFLINE" not in told, "rules that fetch lift it"
+
+
+def test_what_a_rule_books_splits_no_sum() -> None:
+    """Snakemake's own names for a rule's `threads`, with a count of its own."""
+    done = subprocess.run(
+        ["bash", "-euc", shell_exports({"OMP_NUM_THREADS": "8"}) + "env"],
+        env={"PATH": os.environ["PATH"]} | dict.fromkeys(THREADS, "8"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert {told[name] for name in THREADS} == {"1"}
+    found = find_spec("snakemake")
+    assert found is not None
+    assert found.origin is not None
+    source = Path(found.origin).with_name("shell.py").read_text(encoding="utf-8")
+    set_there = re.findall(r'envvars\["(\w+_THREADS)"\] = threads', source)
+    assert set(set_there) == set(THREADS)
 
 
 def test_no_other_file_sets_them() -> None:

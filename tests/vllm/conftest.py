@@ -15,7 +15,8 @@ from vlprm.engines.vllm_policy import VLLMPolicy
 
 QUESTIONS, STORE = questions(8)
 MODEL = ModelConfig(
-    source="published", path=str(SMALL), engines=Engines(policy="vllm"), dtype="float32",
+    source="published", family="qwen2.5-vl", path=str(SMALL),
+    engines=Engines(policy="vllm"), dtype="float32",
     pixels=Pixels(min=784, max=1003520), batch_tokens=4096, gpus=0,
 )  # fmt: skip
 

@@ -13,14 +13,15 @@ import pytest
 import torch
 
 from tests.unit.favourite import favouring
-from tests.unit.puzzles import GREEDY, SMALL, WARM, Bounds, request
+from tests.unit.puzzles import CPU, GREEDY, SMALL, WARM, Bounds, request, small
 from tests.vllm.conftest import QUESTIONS, STORE
 from tests.vllm.draw import HARD
 from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.hf_policy import HFPolicy
 from vlprm.engines.vllm_policy import VLLMPolicy
+from vlprm.families.qwen25vl import FAMILY
+from vlprm.families.qwen25vl.inputs import QwenInputs
 from vlprm.protocols import Policy
-from vlprm.qwen.inputs import QwenInputs
 from vlprm.records import ImageRef, Sampling
 
 pytest.importorskip("vllm")
@@ -43,9 +44,7 @@ def in_a_process(checkpoint: Path, *more: str) -> Any:
 
 @pytest.fixture(scope="module")
 def other() -> HFPolicy:
-    return HFPolicy(
-        SMALL, STORE, pixels=Bounds(), dtype="float32", device="cpu", batch_tokens=65536
-    )
+    return HFPolicy(SMALL, STORE, small(), CPU)
 
 
 @pytest.mark.parametrize("changed", HARD)
@@ -58,7 +57,7 @@ def test_both_engines_draw_the_same(
 
 
 def test_both_engines_see_the_same_pixels(policy: VLLMPolicy) -> None:
-    inputs = QwenInputs(SMALL, STORE, Bounds())
+    inputs = QwenInputs(FAMILY, SMALL, STORE, Bounds())
     for asked in ASKED:
         (prompt,) = policy._front.prompts([asked])
         assert prompt.question is not None

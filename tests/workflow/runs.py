@@ -23,13 +23,14 @@ def nano() -> dict[str, Any]:
 
 
 class Workdir:
-    """A folder in which a run happens; the models of the checkout are linked into it."""
+    """A folder in which a run happens; models and DeepSpeed files of the checkout are linked in."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        if not (path / "models").exists():
-            (path / "models").symlink_to(ROOT / "models")
+        for name in ("models", "configs"):
+            if not (path / name).exists():
+                (path / name).symlink_to(ROOT / name)
 
     def write_config(self, config: dict[str, Any]) -> Path:
         file = self.path / "run.yaml"
@@ -58,7 +59,7 @@ class Workdir:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=900,
+            timeout=1800,
             check=False,
         )
         if check and done.returncode:
@@ -77,10 +78,10 @@ class Workdir:
         return jobs
 
     def digests(self) -> dict[str, str]:
-        """sha256 of every result; times and logs are not results."""
+        """sha256 of every result; times, logs and ledgers are not results."""
         results = self.path / "results"
         return {
             str(file.relative_to(results)): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(results.rglob("*"))
-            if file.is_file() and not file.name.endswith(".timing.json")
+            if file.is_file() and not file.name.endswith((".timing.json", ".ledger"))
         }

@@ -47,7 +47,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", ["not json\n", '{"question": "q"\n'])
 def test_malformed_line_is_named(tmp_path: Path, rows: str) -> None:
     from vlprm.errors import UserError
-    from vlprm.rows import read_jsonl
+    from vlprm.importing import read_jsonl
 
     file = tmp_path / "rows.jsonl"
     file.write_text('{"question": "fine"}\n' + rows)

@@ -28,8 +28,10 @@ CASES = {
         "raven", lines({**RAVEN, "correct_answer": "K"}), "rows.jsonl:1", "not a letter",
     ),
     "missing image": ("vqav2", lines({**GOOD, "image": "b.png"}), "rows.jsonl:1", "b.png"),
-    "truncated image": ("vqav2", lines({**GOOD, "image": "cut.png"}), "", "truncated"),
-    "unreadable image": ("vqav2", lines({**GOOD, "image": "text.png"}), "", "image"),
+    "truncated image": ("vqav2", lines({**GOOD, "image": "cut.png"}), "rows.jsonl:1", "truncated"),
+    "unreadable image": (
+        "vqav2", lines({**GOOD, "image": "text.png"}), "rows.jsonl:1", "no known format",
+    ),
 }  # fmt: skip
 
 
@@ -41,7 +43,14 @@ def prepare(folder: Path, kind: str, rows: str | None) -> subprocess.CompletedPr
         (folder / "rows.jsonl").write_text(rows)
     n = max(1, len((rows or "").splitlines()))
     data = {"kind": kind, "path": str(folder / "rows.jsonl"), "n": n, "shard_size": n}
-    config = {"dataset": "d", "data": data, "start": 0, "stop": n, "rows_sha256": None}
+    config = {
+        "dataset": "d",
+        "shard": "000",
+        "data": data,
+        "start": 0,
+        "stop": n,
+        "rows_sha256": None,
+    }
     arguments = ["--samples", str(folder / "s.parquet"), "--images", str(folder / "i.parquet")]
     return subprocess.run(
         [sys.executable, "-m", "vlprm.cli", "prepare", *arguments, "--config", json.dumps(config)],

@@ -13,8 +13,7 @@ import pytest
 from tests.conftest import mounted
 from tests.workflow.runs import ROOT, Workdir, nano
 from vlprm.config import placement, slices
-from vlprm.config.plan import Plan
-from vlprm.config.run import load_config
+from vlprm.config.checked import load_config
 
 CONFIG = load_config(nano(), "nano.yaml")
 
@@ -47,7 +46,7 @@ def whole_files(disk: Path) -> set[str]:
 
 
 def test_images_do_not_fit(crowded: Path) -> None:
-    config = Plan(CONFIG).prepare("matrix", "000").model_dump_json()
+    config = slices.prepare.of(CONFIG, "matrix", "000").model_dump_json()
     images = crowded / "images.parquet"
     said = refused(
         "prepare", "--samples", str(crowded / "samples.parquet"), "--images", str(images),
@@ -65,7 +64,7 @@ def test_a_checkpoint_does_not_fit(crowded: Path, nano_run: Workdir) -> None:
         "train", "--examples", str(results / "examples/examples.parquet"),
         "--images", " ".join(packs),
         "--base", str(ROOT / "models/mini/small/model.safetensors"), "--weights", str(weights),
-        "--config", json.dumps(slices.train(CONFIG, "prm-small").model_dump(mode="json")),
+        "--config", json.dumps(slices.train.of(CONFIG, "prm-small").model_dump(mode="json")),
         "--placement", placement.write(placement.of_training(CONFIG, "prm-small")),
     )  # fmt: skip
     assert str(weights) in said

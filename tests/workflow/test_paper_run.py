@@ -24,8 +24,10 @@ def test_the_whole_dag_of_the_papers_run(tmp_path: Path) -> None:
         for policy in config["evaluation"]["policies"]:
             for benchmark in config["evaluation"]["benchmarks"]:
                 assert f"scores/{prm}/{policy}/{benchmark}/000." in made["score"]
-            for benchmark in config["evaluation"]["guided_benchmarks"]:
-                assert f"guided/{prm}/{policy}/{benchmark}/000." in made["search"]
+            for search, benchmarks in config["evaluation"]["searches"].items():
+                for benchmark in benchmarks:
+                    path = f"searches/{search}/{prm}/{policy}/{benchmark}/000."
+                    assert path in made["search"]
     for model in config["models"]:
         assert f"models/{model}/" in made["fetch_model"]
     for benchmark in config["evaluation"]["benchmarks"]:

@@ -106,7 +106,7 @@ def test_missing_image(tmp_path: Path, bin_dir: Path) -> None:
     files["cpu"].unlink()
     workdir = Workdir(tmp_path / "run")
     options = ("--sdm", "apptainer", "--apptainer-prefix", str(folder))
-    assert "image cpu" in stopped(workdir, nano(), *options)
+    assert "container cpu" in stopped(workdir, nano(), *options)
 
 
 def test_image_with_another_digest(tmp_path: Path, bin_dir: Path) -> None:
@@ -115,7 +115,7 @@ def test_image_with_another_digest(tmp_path: Path, bin_dir: Path) -> None:
     workdir = Workdir(tmp_path / "run")
     options = ("--sdm", "apptainer", "--apptainer-prefix", str(folder))
     line = stopped(workdir, nano(), *options)
-    assert "image cpu" in line
+    assert "container cpu" in line
     assert f"has sha256 {hashlib.sha256(b'another!').hexdigest()[:12]}" in line
 
 
@@ -130,7 +130,7 @@ def test_fetch_provides_the_images_of_the_run(
     folder, _ = images(tmp_path, bin_dir)
     workdir = Workdir(tmp_path / "run")
     workdir.run(config(), "--sdm", "apptainer", "--apptainer-prefix", str(folder), "fetch")
-    listings = sorted((workdir.path / "resources" / "images").glob("[a-z]*[a-z].json"))
+    listings = sorted((workdir.path / "resources" / "containers").glob("[a-z]*[a-z].json"))
     made = {file.stem: json.loads(file.read_text()) for file in listings if file.stem.isalpha()}
     assert set(made) == roles
     assert {item["sha256"] for item in made.values()} == {hashlib.sha256(b"an image").hexdigest()}

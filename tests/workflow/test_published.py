@@ -23,7 +23,7 @@ def test_a_source_with_published_rollouts_and_verdicts(tmp_path: Path) -> None:
     jobs = workdir.planned(config)
     made = {path for rule in BUILDERS for path in jobs[rule]}
     assert not any("/vqav2/" in path for path in made)
-    assert any("rollouts/small/vqav2/000" in path for path in jobs["published"])
+    assert any("rollouts/small/vqav2/000" in path for path in jobs["import_rollouts"])
     assert any("/vqav2/000" in path for path in jobs["label"])
 
 
@@ -34,6 +34,8 @@ def test_published_training_conversations(tmp_path: Path) -> None:
         (workdir.path / "given" / f"{name}.parquet").write_text("")
     config = nano()
     config["labels"]["examples"]["published"] = "given"
+    for prm in config["prms"].values():
+        prm["question_prompt"] = "policy_steps_v1"
     jobs = workdir.planned(config)
     assert "examples" not in jobs
     assert jobs["train"]
@@ -42,7 +44,7 @@ def test_published_training_conversations(tmp_path: Path) -> None:
 def test_published_weights_train_nothing(tmp_path: Path) -> None:
     config = nano()
     for prm in config["prms"].values():
-        prm |= {"source": "published", "training": None}
+        prm |= {"source": "published", "training": None, "question_prompt": "policy"}
     assert not {"train", "examples"} & set(Workdir(tmp_path / "run").planned(config))
 
 

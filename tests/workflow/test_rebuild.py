@@ -8,9 +8,9 @@ import pytest
 
 from tests.workflow.runs import ROOT, Workdir, nano
 
-AFTER_SELECT = {"select", "metrics", "tables", "figures"}
+AFTER_SELECT = {"select", "metrics", "costs", "tables", "figures", "cost_pages"}
 AFTER_LABEL = {
-    "label", "examples", "train", "score", "search", "grade_guided", "step_metrics",
+    "label", "examples", "train", "score", "search", "grade_search", "step_metrics",
     *AFTER_SELECT,
 }  # fmt: skip
 
@@ -38,6 +38,12 @@ def test_label_rule_changed(done: Workdir) -> None:
     assert not jobs & {"rollout", "estimate", "judge"}
 
 
+def test_where_the_judge_runs_and_how_long_it_is_waited_for(done: Workdir) -> None:
+    config = nano()
+    config["labels"]["judge"] |= {"where": "job", "timeout_seconds": 60}
+    assert done.planned(config) == {}
+
+
 def test_learning_rate_changed(done: Workdir) -> None:
     config = nano()
     name = next(iter(config["training"]))
@@ -49,8 +55,8 @@ def test_one_scorer_version(done: Workdir) -> None:
     config = nano()
     config["benchmarks"]["matrix"]["scorer_version"] += 1
     jobs = done.planned(config)
-    assert set(jobs) == {"grade", "grade_guided", "metrics", "tables", "figures"}
-    for rule in ("grade", "grade_guided", "metrics"):
+    assert set(jobs) == {"grade", "grade_search", "metrics", "tables", "figures", "cost_pages"}
+    for rule in ("grade", "grade_search", "metrics"):
         assert all("/matrix" in path for path in jobs[rule]), jobs[rule]
         assert not any("matrix-unseen" in path for path in jobs[rule]), jobs[rule]
 
@@ -79,7 +85,7 @@ def test_readme_comments_and_profile_resources(done: Workdir) -> None:
 def test_other_cards_and_shares(done: Workdir) -> None:
     config: dict[str, Any] = nano()
     config["cards"] = {"memory_gb": 24}
-    config["evaluation"]["guided"]["placement"] = {"share": True, "policy_memory": 0.4}
+    config["evaluation"]["placement"] = {"share": True, "policy_memory": 0.4}
     assert done.planned(config) == {}
     for model in config["models"].values():
         model["gpus"] = 1

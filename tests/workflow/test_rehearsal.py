@@ -18,8 +18,8 @@ import pytest
 
 from tests.conftest import mounted
 from tests.workflow.runs import ROOT, Workdir, nano
+from vlprm.config.checked import load_config
 from vlprm.config.plan import Plan
-from vlprm.config.run import load_config
 from vlprm.config.times import Times
 from vlprm.config.work import Work
 
@@ -148,8 +148,8 @@ def test_a_prompt_that_does_not_exist_is_found_before_the_first_job(tmp_path: Pa
         check=False,
     )
     said = done.stdout + done.stderr
-    assert done.returncode == 1, said
-    assert "no job was started" in said
+    assert done.returncode == 2, said
+    assert "Building DAG" not in said, "Snakemake is not even started"
     assert "policies.small.user_prompt: no prompt 'policy_mini_v9'" in said
     assert "Traceback" not in said
     assert not list(workdir.path.rglob("*.parquet"))

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from tests.workflow.runs import Workdir, nano
-from vlprm.io import parts, running
+from vlprm.ledger import running
+from vlprm.ledger.file import LedgerFile, ledger_of
 
 STAGES = (
     "prepare", "rollout", "estimate", "judge", "label", "examples", "train", "grade", "score",
-    "rank", "search", "select", "metrics", "step_metrics", "tables", "figures",
+    "rank", "search", "select", "metrics", "step_metrics", "costs", "tables", "figures",
+    "cost_pages",
 )  # fmt: skip
 """Every stage that the nano run goes through, by the folder (or file) of its logs."""
 
@@ -70,12 +72,12 @@ def test_killed_in_every_stage(nano_run: Workdir, tmp_path_factory: pytest.TempP
     assert found == nano_run.digests()
 
 
-def held(folder: Path, batch: int, limit: float = 240) -> running.Running:
+def held(file: Path, batch: int, limit: float = 240) -> running.Running:
     """Wait until a stage's engine has this batch."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         try:
-            found = running.Running.model_validate_json((folder / running.NAME).read_bytes())
+            found = running.Running.model_validate_json(file.read_bytes())
         except FileNotFoundError:
             time.sleep(0.02)
             continue
@@ -87,28 +89,29 @@ def held(folder: Path, batch: int, limit: float = 240) -> running.Running:
 
 @pytest.mark.slow
 def test_killed_in_the_middle_of_a_shard(tmp_path: Path) -> None:
-    """Finished batches outlive the job, Snakemake's clearing up after it, and Snakemake."""
+    """Answered calls outlive the job, Snakemake's clearing up after it, and Snakemake."""
     config = nano()
     config["sources"]["matrix-train"]["data"] |= {"n": 600, "shard_size": 600}  # three batches
     target = "results/nano/rollouts/small/matrix-train/000.parquet"
     whole, other = Workdir(tmp_path / "whole"), Workdir(tmp_path / "killed")
     output = other.path / target
-    folder = parts.folder_of(output)
+    noted = output.with_name(output.name + running.SUFFIX)
     log = other.path / "logs/nano/rollout/small/matrix-train/000.log"
 
     process = started(other, config, target)  # the job dies: its Snakemake deletes what it wrote
-    job = held(folder, 2)
+    job = held(noted, 2)
     os.kill(job.pid, signal.SIGKILL)
     assert process.wait(60)
     assert not output.exists()
-    assert [path.name[:4] for path in sorted(folder.glob("0*"))] == ["0001"]
+    ledger = LedgerFile(ledger_of(output), "rollout")
+    assert len(ledger) == 1
+    ledger.close()
 
     process = started(other, config, target)  # all dies
-    held(folder, 3)
+    held(noted, 3)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     said = log.read_text()
-    assert "rollout: 1 of 3 batches are on disk" in said
     assert f"the last run died in batch 2 of 3 with 256 questions ({job.ids[0]} … " in said
     assert "attempt 2 of 3" in said
 
@@ -116,6 +119,6 @@ def test_killed_in_the_middle_of_a_shard(tmp_path: Path) -> None:
     said = log.read_text()
     assert "the last run died in batch 3 of 3 with 88 questions" in said
     assert "rollout: batch 3 of 3 done, 600 of 600 questions" in said
-    assert "(2 of 3 batches from disk)" in said
+    assert "(2 of 3 batches from the ledger)" in said
     whole.run(config, target)
     assert other.digests() == whole.digests()

@@ -28,16 +28,16 @@ def vlprm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copied(nano_run: Workdir, tmp_path: Path) -> tuple[Path, Path]:
     """A copy of the run's results, to be damaged, and the manifest of the original."""
-    original = tmp_path / "published.json"
+    original = tmp_path / "expected.json"
     assert vlprm("manifest", nano_run.path / "results/nano", "--out", original).returncode == 0
     results = tmp_path / "results" / "nano"
     shutil.copytree(nano_run.path / "results" / "nano", results)
     return results, original
 
 
-def verified(results: Path, published: Path) -> tuple[int, str]:
+def verified(results: Path, expected: Path) -> tuple[int, str]:
     assert vlprm("manifest", results).returncode == 0
-    done = vlprm("verify", results / "manifest.json", published)
+    done = vlprm("verify", results / "manifest.json", expected)
     return done.returncode, done.stdout
 
 
@@ -48,10 +48,10 @@ def edit(path: Path, pattern: str, value: str) -> None:
 
 
 def test_a_clean_run_is_the_same_wherever_it_lies(copied: tuple[Path, Path]) -> None:
-    results, published = copied
-    status, page = verified(results, published)
+    results, expected = copied
+    status, page = verified(results, expected)
     assert (status, page.splitlines()[-1]) == (0, "same"), page
-    assert (results / "manifest.json").read_bytes() == published.read_bytes()
+    assert (results / "manifest.json").read_bytes() == expected.read_bytes()
     assert ", 0 differs, 0 missing, 0 extra" in page
 
 
@@ -61,37 +61,37 @@ def test_every_result_has_a_stage(nano_run: Workdir) -> None:
     there = {
         path.relative_to(nano_run.path).as_posix()
         for path in (nano_run.path / "results" / "nano").rglob("*")
-        if path.is_file() and not path.name.endswith((".manifest.json", ".timing.json"))
+        if path.is_file() and not path.name.endswith((".manifest.json", ".timing.json", ".ledger"))
     }
     assert claimed == there
 
 
 def test_one_byte_changed(copied: tuple[Path, Path]) -> None:
-    results, published = copied
+    results, expected = copied
     table = results / "tables" / "strategies.csv"
     content = bytearray(table.read_bytes())
     content[100] ^= 1
     table.write_bytes(content)
-    status, page = verified(results, published)
+    status, page = verified(results, expected)
     assert status == 1
     assert "1 differs, 0 missing" in page
     assert "rule tables: results/nano/tables/strategies.csv" in page
     assert "file changed after the stage wrote it" in page
     table.unlink()
-    status, page = verified(results, published)
+    status, page = verified(results, expected)
     assert status == 1
     assert "0 differs, 1 missing" in page
 
 
 def test_changed_seed(copied: tuple[Path, Path]) -> None:
     """One rollout job is run again: enough to see where the difference starts."""
-    results, published = copied
+    results, expected = copied
     other = Workdir(results.parents[1])
     config = nano()
     config["seed"] += 1
     one = "results/nano/rollouts/small/matrix-unseen/000.parquet"
     other.run(config, one, "--force")
-    status, page = verified(results, published)
+    status, page = verified(results, expected)
     assert status == 1
     first = page.split("A difference starts in:")[1]
     assert first.splitlines()[1] == f"  rule rollout: {one}"
@@ -99,32 +99,32 @@ def test_changed_seed(copied: tuple[Path, Path]) -> None:
 
 
 def test_changed_pin(copied: tuple[Path, Path]) -> None:
-    results, published = copied
+    results, expected = copied
     record = results / "scores/prm-small/small/matrix/000.parquet.manifest.json"
     edit(record, r'"transformers": "[^"]+"', '"transformers": "4.55.3"')
-    status, page = verified(results, published)
+    status, page = verified(results, expected)
     assert status == 1
     assert "packages transformers: 4.55.2 -> 4.55.3: 1 stages (score)" in page
     assert "results/nano/scores/prm-small/small/matrix/000.parquet.manifest.json" in page
 
 
-def test_unpublished_platform_is_said_and_compared(copied: tuple[Path, Path]) -> None:
-    results, published = copied
+def test_a_platform_without_an_expected_run_is_said_and_compared(copied: tuple[Path, Path]) -> None:
+    results, expected = copied
     for timing in results.rglob("*.timing.json"):
         edit(timing, r'"cpu": "[^"]+"', '"cpu": "SomeVendor-1-avx9"')
-    status, page = verified(results, published)
-    assert "UNPUBLISHED PLATFORM" in page
-    assert status == 0, "the bytes are the published ones all the same"
+    status, page = verified(results, expected)
+    assert "NO EXPECTED RUN" in page
+    assert status == 0, "the bytes are the expected ones all the same"
 
 
 def test_a_manifest_alone_is_compared_as_it_states_things(
     copied: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    _, published = copied
+    _, expected = copied
     alone = tmp_path / "brought" / "manifest.json"
     alone.parent.mkdir()
-    shutil.copy(published, alone)
-    done = vlprm("verify", alone, published)
+    shutil.copy(expected, alone)
+    done = vlprm("verify", alone, expected)
     assert done.returncode == 0
     assert "no results beside" in done.stderr
 
@@ -137,13 +137,13 @@ def test_user_errors_exit_2(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_published_manifest_of_this_run(nano_run: Workdir, tmp_path: Path) -> None:
+def test_expected_manifest_of_this_run(nano_run: Workdir, tmp_path: Path) -> None:
     """Continuous integration's check: the committed bytes, on every machine of a known class."""
     run = collect(nano_run.path / "results" / "nano")
-    published = {path.stem for path in EXPECTED.glob("*.json")}
-    assert published, "no published manifest: make publish"
-    if run.platform not in published:
-        pytest.skip(f"platform {run.platform} is not published, only {', '.join(published)}")
+    expected = {path.stem for path in EXPECTED.glob("*.json")}
+    assert expected, "no expected manifest: make expected"
+    if run.platform not in expected:
+        pytest.skip(f"platform {run.platform} has no expected run, only {', '.join(expected)}")
     # a copy of the manifest would be compared without its files: verify what lies on disk
     folder = tmp_path / "results" / "nano"
     shutil.copytree(nano_run.path / "results" / "nano", folder)

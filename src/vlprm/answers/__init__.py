@@ -1,1 +1,1 @@
-"""Final answers: taken from a solution, compared with gold, grouped for voting."""
+"""Final answers: found by their marks, compared with gold, grouped for voting."""

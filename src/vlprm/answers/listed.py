@@ -1,11 +1,12 @@
-"""Lists as answers: parsed without evaluating, items numbers where they are numbers."""
+"""Lists as answers: parsed without evaluating; items that are numbers become numbers."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
 
-from vlprm.answers.normal import number, plain, unwrapped
+from vlprm.answers.notation import bare, plain
+from vlprm.answers.value import number
 
 Item = Fraction | str | tuple["Item", ...]
 
@@ -14,11 +15,10 @@ _MAX_DEPTH = 8
 
 
 def parse_list(text: str, depth: int = 0) -> tuple[Item, ...]:
-    """Items in order: ``[1, 2]``, ``1; 2``, ``(a, b)`` and nested lists. Brackets of any kind
-    are alike; one item without brackets is a list of one.
+    """Items in order: ``[1, 2]``, ``1; 2``, ``(a, b)`` and nested lists. All kinds of brackets
+    mean the same. One item without brackets is a list of one.
     """
-    content = unwrapped(text.replace(r"\{", "{").replace(r"\}", "}").replace(r"\left", ""))
-    content = content.replace(r"\right", "").strip()
+    content = bare(text.replace(r"\{", "{").replace(r"\}", "}"))
     if content and _closes(content):
         content = content[1:-1]
     return tuple(_item(piece, depth) for piece in _split(content))

@@ -1,8 +1,7 @@
 """Symbolic comparison of formulas, in a worker process that is killed at a wall-clock limit.
 
-Math-Verify may hang or exhaust memory on a hostile formula, and its own time limits need
-signals; so it runs apart (``symbolic_worker``), and a comparison that does not come back is
-None.
+Math-Verify may hang or exhaust memory on a hostile formula, and its own time limits need signals.
+So it runs in its own process (``symbolic_worker``). A comparison that does not come back is None.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from vlprm.answers.normal import unwrapped
+from vlprm.answers.notation import bare
 
 SECONDS = 10.0
 """Wall-clock limit of one comparison."""
 START_SECONDS = 120.0
-"""Limit of starting the worker (importing the algebra system on a busy machine)."""
+"""Limit for starting the worker (importing the algebra system on a busy machine)."""
 
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _FUNCTIONS = re.compile(r"(?i)\b(?:arc)?(?:sin|cos|tan|cot|sec|csc|log|ln|exp|max|min|sqrt|pi)\b")
@@ -33,8 +32,29 @@ _QUANTITY = re.compile(
 """A number and a unit; one letter counts if it is a unit's symbol (``3x`` is a formula)."""
 
 
+_COMPUTED = frozenset(
+    (
+        *(r"\frac", r"\sqrt", r"\pi", r"\times", r"\cdot", r"\div", r"\log", r"\ln", r"\exp"),
+        *(r"\sin", r"\cos", r"\tan", r"\cot", r"\sec", r"\csc", r"\arcsin", r"\arccos"),
+        *(r"\arctan", r"\binom", r"\lfloor", r"\rfloor", r"\lceil", r"\rceil", r"\circ"),
+        *(r"\pm", r"\mp", r"\infty", r"\lvert", r"\rvert"),
+    )
+)
+_LEFT_OUT = frozenset(
+    (
+        *(r"\ldots", r"\dots", r"\cdots", r"\overline", r"\mod", r"\bmod", r"\pmod", r"\mid"),
+        *(r"\parallel", r"\prime", r"\bar", r"\tilde", r"\hat"),
+    )
+)
+_DANGLING = re.compile(
+    r"(?:[-+*/^_=(\[{<>]|\\(?:times|cdot|div|sqrt|frac|log|ln|exp|sin|cos|tan|pm))\s*$|\.\."
+)
+_ABSOLUTE = re.compile(r"(?<![\w)}])\|([^|]+)\|")
+_UNKNOWN = re.compile(r"(?<!\\log)_|[|'\"?&#;:@]")
+
+
 class _TimedOutError(Exception):
-    """The worker gave no line in time, or ended."""
+    """The worker sent no line in time, or ended."""
 
 
 class _Worker:
@@ -84,22 +104,32 @@ class _Worker:
                 stream.close()
 
 
-def form(text: str) -> str:
-    """A formula without wrapping, blank space and size commands: what is compared as written."""
-    text = re.sub(r"\\(?:left|right|displaystyle|,|!|;|:|quad)(?![A-Za-z])", "", unwrapped(text))
-    text = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text).rstrip(".")
-    return re.sub(r"\s+", " ", text).strip()
-
-
 def is_wording(text: str) -> bool:
     """Words, labels (``AB``) or a number with a unit: things symbolic maths must not see."""
-    bare = _FUNCTIONS.sub("", _COMMAND.sub(" ", unwrapped(text)))
-    joined = re.sub(r"\s+", "", bare)
-    if len(joined) > 1 and joined.isalpha() and "\\" not in unwrapped(text):
+    written = bare(text)
+    letters = _FUNCTIONS.sub("", _COMMAND.sub(" ", written))
+    joined = re.sub(r"\s+", "", letters)
+    if len(joined) > 1 and joined.isalpha() and "\\" not in written:
         return True
-    if _QUANTITY.fullmatch(re.sub(r"\s+", "", unwrapped(text))):
+    if _QUANTITY.fullmatch(re.sub(r"\s+", "", written)):
         return True
-    return re.search(r"[A-Za-z]{3,}", bare) is not None
+    return re.search(r"[A-Za-z]{3,}", letters) is not None
+
+
+def passes_over(gold: str, answer: str, *, number: bool) -> bool:
+    r"""Would Math-Verify ignore a part of the answer that changes it (``5\ldots``, ``5+``)?
+
+    Against a gold ``number`` it gets only what it is known to compute. Against a formula it gets
+    everything, except what it is known to ignore and the gold answer does not contain.
+    """
+    commands = {*_COMMAND.findall(answer)} - {*_COMMAND.findall(gold)}
+    if _DANGLING.search(answer) and not _DANGLING.search(gold):
+        return True
+    if number:
+        return (
+            not commands <= _COMPUTED or _UNKNOWN.search(_ABSOLUTE.sub(r"(\1)", answer)) is not None
+        )
+    return bool(commands & _LEFT_OUT)
 
 
 class _Comparer:
@@ -132,9 +162,14 @@ atexit.register(_comparer.close)
 def verify(gold: str, answer: str, *, seconds: float = SECONDS) -> tuple[bool | None, str | None]:
     """``(equal, reason)``; None when gold is no formula, time ran out or the worker died."""
     try:
-        return _verify(gold, answer, seconds)
+        return _verify(_latex(gold), _latex(answer), seconds)
     except _TimedOutError:
         return None, f"symbolic comparison did not come back within {seconds:g} s"
+
+
+def _latex(text: str) -> str:
+    """Math-Verify knows degrees by their command alone."""
+    return text.replace("°", r"^{\circ}")
 
 
 @lru_cache(maxsize=65536)

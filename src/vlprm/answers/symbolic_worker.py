@@ -14,7 +14,7 @@ import sys
 from typing import TextIO
 
 MEMORY = 2 * 1024**3
-"""Address space, bytes: a power tower must not take the machine down."""
+"""Address space in bytes: a power tower must not take the machine down."""
 ALARM = 60
 """Seconds after which the process ends itself, should the parent have died."""
 
@@ -34,7 +34,7 @@ def compare(gold: str, answer: str) -> dict[str, object]:
         return {"equal": bool(verify(parsed_gold, parsed, timeout_seconds=None)), "reason": None}
     except MemoryError:
         return {"equal": None, "reason": "symbolic comparison ran out of memory"}
-    except Exception as error:  # whatever the algebra system raises, the comparison was not made
+    except Exception as error:  # whatever the algebra system raises: no comparison was made
         return {"equal": None, "reason": f"symbolic comparison failed ({type(error).__name__})"}
 
 
@@ -53,7 +53,7 @@ def serve(lines: TextIO, replies: TextIO) -> None:
 def main() -> None:
     """Keep the reply channel to ourselves, bound the memory, load the library, serve."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print must not enter the protocol
+    os.dup2(2, 1)  # output of libraries must not enter the protocol
     with contextlib.suppress(ValueError, OSError):  # not every system lets a process do so
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     import math_verify  # noqa: F401  # loaded before "ready", so the limit times the comparison

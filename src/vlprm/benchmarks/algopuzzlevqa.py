@@ -5,8 +5,8 @@ first 50 rows of each type (900 puzzles; ``first: 50``).
 Row: ``image, question, options, answer, solution`` (solution: object, or the text of one).
 Official scorer: https://github.com/declare-lab/LLM-PuzzleTest (``AlgoPuzzleVQA/``), which
 compares the extracted option with the gold one.
-Known deviations: as for PuzzleVQA. The sentence "Answer Yes or No." is taken off the question
-(as the paper's code does): the lettered options contradict it.
+Known deviations: as for PuzzleVQA. The sentence "Answer Yes or No." is removed from the question,
+as in the paper's code, because the lettered options contradict it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ import json
 
 from vlprm.benchmarks import puzzles
 from vlprm.benchmarks.benchmark import Benchmark, Row
-from vlprm.benchmarks.grading import grade_read as grade
+from vlprm.benchmarks.grading import grade
 from vlprm.benchmarks.puzzles import rows
-from vlprm.drafts import SampleDraft
-from vlprm.rows import field
+from vlprm.importing import text
+from vlprm.importing.draft import SampleDraft
 
-SCORER_VERSION = 1
 _INSTRUCTION = "Answer Yes or No."
 
 
 def prepare(row: Row, dataset: str) -> SampleDraft:
     """The draft of one row; its solution goes into ``explanation``."""
-    question = field(row.data, "question", str, row.where)
+    question = text(row.data, "question", row.where)
     solution = row.data.get("solution")
     if solution is not None and not isinstance(solution, str):
         solution = json.dumps(solution, ensure_ascii=False)
@@ -38,4 +37,4 @@ def prepare(row: Row, dataset: str) -> SampleDraft:
     )
 
 
-BENCHMARK = Benchmark("algopuzzlevqa", SCORER_VERSION, rows, prepare, grade)
+BENCHMARK = Benchmark(rows, prepare, grade)

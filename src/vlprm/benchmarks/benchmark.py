@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlprm.drafts import SampleDraft
 from vlprm.errors import UserError
+from vlprm.importing.draft import SampleDraft
 from vlprm.records import Grade, Rollout, Sample
 
 
@@ -35,8 +35,6 @@ Grader = Callable[[Sample, Rollout], Grade]
 class Benchmark:
     """One benchmark: ``rows`` and ``prepare`` bring questions in, ``grade`` judges answers."""
 
-    name: str
-    scorer_version: int
     rows: Rows
     prepare: Prepare
     grade: Grader
@@ -57,7 +55,7 @@ class Benchmark:
                 return
             if row.key in seen:
                 raise UserError(
-                    f"id {row.key!r} appeared before, at {seen[row.key]}",
+                    f"id {row.key!r:.80} appeared before, at {seen[row.key]}",
                     where=row.where,
                     cure="give every question an id of its own",
                 )
@@ -71,27 +69,3 @@ class Benchmark:
             position += 1
         if not seen:
             raise UserError("no rows", where=str(root), cure="fetch the data set again")
-
-
-def image_path(row: Row, name: str) -> Path:
-    """The image file a row names.
-
-    Raises UserError when it is not there, or lies outside the data set's folder.
-    """
-    path = row.folder / name
-    if not path.resolve().is_relative_to(row.folder.resolve()):
-        raise UserError(
-            f"image path {name!r} leads out of the data set", where=row.where, cure="correct it"
-        )
-    if not path.is_file():
-        raise UserError(
-            f"no such image: {name}",
-            where=row.where,
-            cure="check the data folder, or fetch it again",
-        )
-    return path
-
-
-def letter(index: int) -> str:
-    """The choice letter of an option: 0 is A."""
-    return chr(ord("A") + index)

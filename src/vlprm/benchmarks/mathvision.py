@@ -1,7 +1,7 @@
 r"""MathVision (MATH-V) test: 3,040 competition problems with a picture.
 
 Source: the Hub's data set MathLLMs/MathVision, ``data/test-*.parquet``; or the official
-repository's ``data/test.jsonl`` with ``images/`` beside ``data/``.
+repository's ``data/test.jsonl``, with ``images/`` beside ``data/``.
 Row: ``id, question, options, image, decoded_image {bytes, path}, answer, solution, level,
 subject``. All pictures of a problem are one image; ``<image1>`` tags stay in the text, as in
 the paper's prompts. Options that are just A to E are drawn in the picture.
@@ -18,15 +18,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from vlprm.answers.normal import decimals
-from vlprm.benchmarks.benchmark import Benchmark, Row, image_path, letter
-from vlprm.benchmarks.grading import grade_read as grade
-from vlprm.drafts import ImageSource, SampleDraft
+from vlprm.answers.value import decimals
+from vlprm.benchmarks.benchmark import Benchmark, Row
+from vlprm.benchmarks.cells import options, picture
+from vlprm.benchmarks.grading import grade
 from vlprm.errors import UserError
-from vlprm.records import AnswerType
-from vlprm.rows import field, files, read_jsonl, read_parquet
+from vlprm.importing import files, optional, read_jsonl, read_parquet, text
+from vlprm.importing.draft import ImageSource, SampleDraft
+from vlprm.records import AnswerType, letter
 
-SCORER_VERSION = 1
 DECIMALS = 2
 
 
@@ -38,43 +38,43 @@ def rows(root: Path) -> Iterator[Row]:
         folder = path.parent.parent if path.parent.name == "data" else path.parent
         for number, data in read(path):
             where = f"{path}:{number}"
-            yield Row(field(data, "id", str, where), data, where, folder)
+            yield Row(text(data, "id", where), data, where, folder)
 
 
 def prepare(row: Row, dataset: str) -> SampleDraft:
     """The draft of one row."""
     data, where = row.data, row.where
-    choices = tuple(str(item) for item in data.get("options") or ())
-    answer = field(data, "answer", str, where)
+    choices = options(data.get("options"), where)
+    answer = text(data, "answer", where)
     if choices:
         letters = [letter(i) for i in range(len(choices))]
         if answer not in letters and answer in choices:
             answer = letters[choices.index(answer)]
         if answer not in letters:
             raise UserError(
-                f"answer {answer!r} is neither a letter {letters} nor one of the options",
+                f"answer {answer!r:.80} is neither a letter {letters} nor one of the options",
                 where=where,
                 cure="correct the row",
             )
     return SampleDraft(
         id=f"{dataset}/{row.key}",
-        question=field(data, "question", str, where),
+        question=text(data, "question", where),
         answer=answer,
         answer_type=AnswerType.CHOICE if choices else AnswerType.MATH,
         images=(_image(row),),
         choices=choices,
         precision=None if choices else max(DECIMALS, decimals(answer)),
-        subset=data.get("subject"),
-        explanation=data.get("solution"),
+        subset=optional(data, "subject", where),
+        explanation=optional(data, "solution", where),
         where=where,
     )
 
 
 def _image(row: Row) -> ImageSource:
-    decoded = row.data.get("decoded_image")
-    if isinstance(decoded, dict) and decoded.get("bytes"):
-        return bytes(decoded["bytes"])
-    return image_path(row, field(row.data, "image", str, row.where))
+    found = picture(row.data.get("decoded_image"), row) or picture(row.data.get("image"), row)
+    if found is None:
+        raise UserError("the row has no image", where=row.where, cure="fetch the data set again")
+    return found
 
 
-BENCHMARK = Benchmark("mathvision", SCORER_VERSION, rows, prepare, grade)
+BENCHMARK = Benchmark(rows, prepare, grade)

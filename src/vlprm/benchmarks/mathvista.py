@@ -6,7 +6,7 @@ question_type (multi_choice | free_form), answer_type (text | integer | float | 
 metadata {task, source, ...}``. Rows in the layout of evaluation toolkits are read as well
 (``image`` as base64, the answer of a choice question already a letter, ``task`` not nested).
 Official scorer: https://github.com/lupantech/MathVista (``evaluation/calculate_score.py``).
-Known deviations: the answer is read by rule, not by a language model; integers are not cut off
+Known deviations: the answer is read by rule, not by a language model; integers are not truncated
 (officially 3.7 is right where 3 is gold); floats are rounded half away from zero in exact
 arithmetic to the row's ``precision`` (officially a binary float is rounded to even); lists are
 compared item by item, not as text; an answer that names no option is wrong (officially the
@@ -15,21 +15,21 @@ option with the smallest edit distance is taken).
 
 from __future__ import annotations
 
-import base64
-import binascii
-import math
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from vlprm.benchmarks.benchmark import Benchmark, Row, image_path, letter
-from vlprm.benchmarks.grading import grade_read as grade
-from vlprm.drafts import ImageSource, SampleDraft
+from vlprm.benchmarks.benchmark import Benchmark, Row
+from vlprm.benchmarks.cells import options, picture
+from vlprm.benchmarks.grading import grade
 from vlprm.errors import UserError
-from vlprm.records import AnswerType
-from vlprm.rows import field, files, read_jsonl, read_parquet
+from vlprm.importing import field, files, optional, read_jsonl, read_parquet, text
+from vlprm.importing.draft import ImageSource, SampleDraft
+from vlprm.records import AnswerType, letter
 
-SCORER_VERSION = 1
+MOST_DECIMALS = 15
+"""Decimals that a binary float can tell apart."""
 _TYPES = {
     "integer": AnswerType.INTEGER,
     "float": AnswerType.FLOAT,
@@ -45,79 +45,76 @@ def rows(root: Path) -> Iterator[Row]:
         read = read_parquet if path.suffix == ".parquet" else read_jsonl
         for number, data in read(path):
             where = f"{path}:{number}"
-            key = data.get("pid", data.get("id"))
-            if key is None:
-                raise UserError("no field 'pid'", where=where, cure="correct the row")
-            yield Row(str(key), data, where, path.parent)
+            name = "id" if data.get("pid") is None and "id" in data else "pid"
+            yield Row(text(data, name, where), data, where, path.parent)
 
 
 def prepare(row: Row, dataset: str) -> SampleDraft:
     """The draft of one row."""
     data, where = row.data, row.where
-    choices = tuple(str(item) for item in data.get("choices") or ())
-    answer = field(data, "answer", str, where)
+    choices = options(data.get("choices"), where)
+    answer = text(data, "answer", where)
     named = field(data, "answer_type", str, where)
     if data.get("question_type") == "multi_choice":
         kind, answer = AnswerType.CHOICE, _letter(answer, choices, where)
     elif named in _TYPES:
         kind, choices = _TYPES[named], ()
     else:
-        raise UserError(f"unknown answer_type {named!r}", where=where, cure="correct the row")
-    metadata = data.get("metadata") or data
+        raise UserError(f"unknown answer_type {named!r:.40}", where=where, cure="correct the row")
     return SampleDraft(
         id=f"{dataset}/{row.key}",
-        question=field(data, "question", str, where),
+        question=text(data, "question", where),
         answer=answer,
         answer_type=kind,
         images=(_image(row),),
         choices=choices,
-        precision=_precision(data.get("precision")) if kind is AnswerType.FLOAT else None,
-        unit=data.get("unit") or None,
-        subset=metadata.get("task") or None,
+        precision=_precision(data.get("precision"), where) if kind is AnswerType.FLOAT else None,
+        unit=optional(data, "unit", where) or None,
+        subset=optional(_metadata(data, where), "task", where) or None,
         where=where,
     )
 
 
 def _letter(answer: str, choices: tuple[str, ...], where: str) -> str:
-    """The option's letter; its text decides before a letter that is already one."""
+    """The option's letter. An option's text takes precedence over a letter."""
     if answer in choices:
         return letter(choices.index(answer))
     if answer in [letter(i) for i in range(len(choices))]:
         return answer
     raise UserError(
-        f"answer {answer!r} is not among the choices {list(choices)}",
+        f"answer {answer!r:.80} is not among the choices {list(choices)}",
         where=where,
         cure="make the answer one of the choices, word for word",
     )
 
 
-def _precision(value: Any) -> int | None:
-    """Stored as a float with NaN for none."""
-    return None if value is None or math.isnan(float(value)) else int(value)
+def _precision(value: Any, where: str) -> int | None:
+    """Decimals that count, stored as a number or as text; null or empty for none."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        found = Decimal(value.strip() if isinstance(value, str) else value)
+        if not isinstance(value, bool) and found in range(MOST_DECIMALS + 1):
+            return int(found)
+    except (ArithmeticError, TypeError, ValueError):
+        pass
+    raise UserError(
+        f"field 'precision' is {value!r:.40}; expected a whole number from 0 to {MOST_DECIMALS}",
+        where=where,
+        cure="correct the row",
+    )
+
+
+def _metadata(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """What the published rows nest and those of toolkits do not."""
+    return field(data, "metadata", dict, where) if data.get("metadata") is not None else data
 
 
 def _image(row: Row) -> ImageSource:
-    decoded, image = row.data.get("decoded_image"), row.data.get("image")
-    if isinstance(decoded, dict) and decoded.get("bytes"):
-        return bytes(decoded["bytes"])
-    if not isinstance(image, str) or not image:
+    found = picture(row.data.get("decoded_image"), row) or picture(row.data.get("image"), row)
+    if found is None:
         raise UserError("the row has no image", where=row.where, cure="fetch the data set again")
-    if len(image) < 256 and "." in image:
-        return image_path(row, image)
-    return decoded_image(image, row.where)
+    return found
 
 
-def decoded_image(text: str, where: str) -> bytes:
-    """The bytes of a base64 cell.
-
-    Raises UserError when it is none.
-    """
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise UserError(
-            f"image is not base64 ({error})", where=where, cure="fetch the data set again"
-        ) from error
-
-
-BENCHMARK = Benchmark("mathvista", SCORER_VERSION, rows, prepare, grade)
+BENCHMARK = Benchmark(rows, prepare, grade)

@@ -6,8 +6,8 @@ Row: ``image, question, options, answer, caption, explanation, deduction``.
 Official scorer: https://github.com/declare-lab/LLM-PuzzleTest (``PuzzleVQA/main.py``), which
 compares the extracted option with the gold one.
 Known deviations: images stay as published (the paper's code recompresses them as JPEG of
-quality 75); transparency is laid on white for policy and PRM alike; a malformed row is an
-error, not a skipped row; answers are compared by rule instead of by a language model.
+quality 75); transparent images get a white background for policy and PRM alike; a malformed row
+is an error, not a skipped row; answers are compared by rule instead of by a language model.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import json
 
 from vlprm.benchmarks import puzzles
 from vlprm.benchmarks.benchmark import Benchmark, Row
-from vlprm.benchmarks.grading import grade_read as grade
+from vlprm.benchmarks.grading import grade
 from vlprm.benchmarks.puzzles import rows
-from vlprm.drafts import SampleDraft
-from vlprm.rows import field
+from vlprm.importing import text
+from vlprm.importing.draft import SampleDraft
 
-SCORER_VERSION = 1
 _ACCOUNT = ("caption", "explanation", "deduction")
 
 
@@ -31,9 +30,9 @@ def prepare(row: Row, dataset: str) -> SampleDraft:
     return puzzles.draft(
         row,
         dataset,
-        question=field(row.data, "question", str, row.where),
+        question=text(row.data, "question", row.where),
         explanation=json.dumps(account, ensure_ascii=False) if account else None,
     )
 
 
-BENCHMARK = Benchmark("puzzlevqa", SCORER_VERSION, rows, prepare, grade)
+BENCHMARK = Benchmark(rows, prepare, grade)

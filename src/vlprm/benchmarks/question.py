@@ -1,16 +1,15 @@
-"""The question as a policy, a judge and a PRM are shown it."""
+"""The question as it is shown to a policy, a judge and a PRM."""
 
 from __future__ import annotations
 
-from vlprm.benchmarks.benchmark import letter
-from vlprm.records import AnswerType, Sample
+from vlprm.records import AnswerType, Sample, letter
 
 
 def question_text(sample: Sample) -> str:
-    """Question, lettered options, and what form the answer must have.
+    """Question, lettered options, and the form that the answer must have.
 
-    Text and formula answers get no hint: the question says what it asks for. Options that are
-    only their own letters stand in the picture and are not repeated.
+    Text and formula answers get no hint, because the question says what it asks for. Options that
+    are only their own letters are drawn in the picture and not repeated.
     """
     lines = [sample.question.strip()]
     letters = [letter(i) for i in range(len(sample.choices))]

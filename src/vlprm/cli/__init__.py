@@ -1,4 +1,4 @@
-"""The command line: one command a stage, paths and configuration as arguments, nothing else.
+"""The command line: one command per stage, paths and configuration as arguments, nothing else.
 
 The same line runs from a rule, by hand, in a debugger and in a container.
 """
@@ -8,21 +8,22 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import data, evaluation, labels, preflight, provenance, rehearsal, reports, status
-from vlprm.cli.arguments import app
+from vlprm.cli import absent, audit, compare, cost, ledgers, plan, preflight, rehearsal, status
+from vlprm.cli.app import app
 from vlprm.determinism import settle_environment
 from vlprm.errors import UserError
 
 __all__ = [
+    "absent",
     "app",
-    "data",
-    "evaluation",
-    "labels",
+    "audit",
+    "compare",
+    "cost",
+    "ledgers",
     "main",
+    "plan",
     "preflight",
-    "provenance",
     "rehearsal",
-    "reports",
     "status",
 ]
 

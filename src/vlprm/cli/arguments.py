@@ -1,24 +1,21 @@
-"""Arguments that commands share: paths, lists of paths, a slice of the configuration."""
+"""Arguments that commands share: lists of paths, a slice of the configuration, its cards."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
+from typer.core import TyperCommand
 
 from vlprm.config import placement
 from vlprm.config.block import Block
 from vlprm.errors import UserError
 
-app = typer.Typer(
-    help="Vision-language process reward models: one command a stage of the pipeline.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-B = TypeVar("B", bound=Block)
+if TYPE_CHECKING:
+    from vlprm.config.block import Block
+
+B = TypeVar("B", bound="Block")
 
 ConfigArg = Annotated[
     str, typer.Option("--config", help="the stage's slice of the configuration (JSON)")
@@ -29,9 +26,22 @@ PlacementArg = Annotated[
         "--placement", help="cards of each role: policy:0@0.55+scorer:0@0.35", show_default=False
     ),
 ]
-In = Annotated[Path, typer.Option(help="input file", show_default=False)]
-Out = Annotated[Path, typer.Option(help="output file, written atomically", show_default=False)]
-Many = Annotated[str, typer.Option(help="input files, separated by blanks", show_default=False)]
+
+
+class Command(TyperCommand):
+    """A command each of whose options is given once, unless it takes a list.
+
+    Typer takes the last value of an option and says nothing of those before it.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Raises UserError for an option that is given twice."""
+        given = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in given:
+            if given.count(option) > 1 and not getattr(option, "multiple", False):
+                times = f"given {given.count(option)} times; give it once"
+                raise UserError(times, where=option.opts[0])
+        return super().parse_args(ctx, args)
 
 
 def parse(kind: type[B], text: str) -> B:
@@ -39,6 +49,8 @@ def parse(kind: type[B], text: str) -> B:
 
     Raises UserError naming the key that is wrong.
     """
+    from pydantic import ValidationError
+
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
@@ -49,16 +61,24 @@ def parse(kind: type[B], text: str) -> B:
         ) from error
 
 
-def placed(config: B, text: str, **roles: str) -> B:
-    """A slice with its engines on the cards of ``--placement``; field of the slice -> role.
+def placed(config: B, text: str) -> B:
+    """A slice with its engines on the cards that ``--placement`` gives to their roles.
 
-    Raises UserError when the text is no placement or leaves out a role.
+    Raises UserError when the text is no placement, leaves out a role, or places another one.
     """
     found = placement.read(text)
+    roles = placement.roles(type(config))
     for role in roles.values():
         if role not in found:
             raise UserError(
                 f"{text!r} places no {role}", where="--placement", cure=f"add {role}:cpu@0.9"
+            )
+    for role in found:
+        if role not in roles.values():
+            raise UserError(
+                f"{text!r} places {role}, which this stage does not run",
+                where="--placement",
+                cure=f"leave it out; the stage's roles: {', '.join(roles.values())}",
             )
     engines = {field: getattr(config, field).on(found[role]) for field, role in roles.items()}
     return config.model_copy(update=engines)

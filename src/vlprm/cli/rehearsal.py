@@ -12,15 +12,11 @@ from typing import Annotated
 import typer
 import yaml
 
-from vlprm.cli.arguments import app
+from vlprm.cli.app import for_people
 from vlprm.cli.preflight import ConfigFile, Profile, TargetDir, checkout, chosen_file, plan_and_data
-from vlprm.config.plan import Plan
-from vlprm.config.rehearsal import derive
-from vlprm.config.run import load_config
-from vlprm.config.times import Times
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@for_people(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def rehearse(
     context: typer.Context,
     configfile: ConfigFile = None,
@@ -33,6 +29,10 @@ def rehearse(
 
     Further options and targets go to Snakemake. Exit status: Snakemake's, 2 for a mistake.
     """
+    from vlprm.config.checked import load_config
+    from vlprm.config.plan import Plan
+    from vlprm.config.rehearsal import derive
+    from vlprm.config.times import Times
     from vlprm.preflight.rehearsed import measure, report_lines, write
 
     file = chosen_file(configfile, profile)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from vlprm.cli.arguments import app
+from vlprm.cli.app import for_people
 
 
-@app.command()
+@for_people()
 def status(
     run: Annotated[
         str | None, typer.Argument(help="keep to one run: mini, paper ...", show_default=False)
@@ -18,7 +18,9 @@ def status(
     directory: Annotated[Path, typer.Option(help="where Snakemake runs")] = Path(),
 ) -> None:
     """Progress, jobs in the queue, and failures with the last lines of their logs."""
-    from vlprm.cluster.progress import report
+    from vlprm.cluster.progress import check_run, report
 
+    if run is not None:
+        check_run(directory.absolute(), run)
     for line in report(directory.absolute(), run):
         typer.echo(line)

@@ -1,6 +1,6 @@
 """``vlprm-cluster-cancel ID...``: delete jobs, and those they have moved on to.
 
-Snakemake gives this two seconds; a slow server is left to a process of its own.
+Snakemake allows this two seconds. A slow server is left to a separate process.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 
 from vlprm.cluster.dialects import deletion
@@ -23,9 +24,9 @@ def main() -> int:
 
 
 def cancel(registry: Registry, ids: Iterable[str], patience: float) -> int:
-    """Delete those of our jobs that have not ended; how many there were.
+    """Delete our jobs that have not ended. Returns how many there were.
 
-    The commands go on by themselves after ``patience`` seconds.
+    The commands continue by themselves after ``patience`` seconds.
     """
     left: dict[str, list[str]] = {}
     for job_id in dict.fromkeys(ids):
@@ -35,6 +36,8 @@ def cancel(registry: Registry, ids: Iterable[str], patience: float) -> int:
         for job in dict.fromkeys(_hops(registry, job_id)):
             known = registry.job(job)
             if known and not registry.final(known):
+                # before it is deleted: the next run must not take over a dying job
+                registry.write("cancelled", known.ticket, {"time": time.time()})
                 left.setdefault(known.dialect, []).append(registry.id_of(known))
     started = []
     for dialect, numbers in left.items():

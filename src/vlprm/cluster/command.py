@@ -1,4 +1,4 @@
-"""Asking a command of the machine for its answer: its text, never its input, never for ever."""
+"""Run a command of the machine and read its text: without input, and not for ever."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Three ways to ask for the same job: PBS's ``select``, Torque's ``nodes``, Slurm's sbatch.
 
-OpenPBS and PBS Pro speak ``select``; Torque and the qsub that Slurm ships speak ``nodes`` (Slurm's
-accepts a select, and loses memory and GPUs in it). Checked on OpenPBS 23.06 and Slurm 22.05.
+OpenPBS and PBS Pro speak ``select``. Torque and the qsub that Slurm ships speak ``nodes`` (Slurm's
+accepts a select, but loses memory and GPUs in it). Checked on OpenPBS 23.06 and Slurm 22.05.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from vlprm.errors import UserError
 SELECT, NODES, SLURM = "select", "nodes", "slurm"
 DIALECTS = (SELECT, NODES, SLURM)
 PATIENCE = 60
-"""Seconds until a scheduler command is given up."""
+"""Seconds after which a scheduler command is abandoned."""
+NAME = 15
+"""Length of a job's name that every qsub accepts; Torque and older PBS Pro accept no more."""
 
 
 def detect(asked: str | None = None) -> str:
-    """The dialect of the commands on PATH, unless told (argument, or ``VLPRM_DIALECT``).
+    """The dialect of the commands on PATH, unless given (argument, or ``VLPRM_DIALECT``).
 
     Raises UserError for an unknown dialect, and where there is no scheduler.
     """
@@ -53,7 +55,7 @@ def run(argv: list[str], patience: float = PATIENCE) -> subprocess.CompletedProc
 
 
 def clock(seconds: int) -> str:
-    """``HH:MM:SS``, hours beyond a day included: what every dialect reads."""
+    """``HH:MM:SS``, with hours beyond 24: what every dialect reads."""
     return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
 
 
@@ -65,7 +67,7 @@ def submission(job: Job, script: str) -> list[str]:
 def _select(job: Job, script: str) -> list[str]:
     chunk = f"{job.nodes}:ncpus={job.threads}:mem={job.mem_mb}mb"
     if job.gpus:
-        chunk += f":ngpus={job.gpus}"
+        chunk += f":{job.options.get('gpu_resource', 'ngpus')}={job.gpus}"
         if model := job.options.get("gpu_model"):
             chunk += f":{model}" if "=" in model else f":gpu_type={model}"
     if extra := job.options.get("select_extra"):
@@ -79,22 +81,29 @@ def _select(job: Job, script: str) -> list[str]:
 def _nodes(job: Job, script: str) -> list[str]:
     nodes = f"nodes={job.nodes}:ppn={job.threads}"
     if job.gpus:
-        nodes += f":gpus={job.gpus}"
+        nodes += f":{job.options.get('gpu_resource', 'gpus')}={job.gpus}"
         if model := job.options.get("gpu_model"):
             nodes += f":{model}"
     if extra := job.options.get("select_extra"):
         nodes += (":" if extra[0] not in ":+" else "") + extra
-    # Torque counts mem over the whole job, the qsub of Slurm counts it a node
+    # Torque counts mem over the whole job, the qsub of Slurm counts it per node
     mem = job.mem_mb if shutil.which("sbatch") else job.mem_mb * job.nodes
     return _qsub(job, ["-l", f"{nodes},mem={mem}mb,walltime={clock(job.walltime)}"], script)
 
 
 def _qsub(job: Job, lines: list[str], script: str) -> list[str]:
-    argv = ["qsub", "-N", job.name, *lines, "-j", "oe", "-o", job.log]
+    torque = job.dialect == NODES and not shutil.which("sbatch")
+    name = short_name(job.name) if torque else job.name
+    argv = ["qsub", "-N", name, *lines, "-j", "oe", "-o", job.log]
     for flag, word in (("-q", "queue"), ("-A", "account"), ("-P", "project")):
         if value := job.options.get(word):
             argv += [flag, value]
     return [*argv, *shlex.split(job.options.get("submit_extra", "")), script]
+
+
+def short_name(name: str) -> str:
+    """A name that every qsub accepts: its first 15 characters."""
+    return name[:NAME].rstrip("-._")
 
 
 def _sbatch(job: Job, script: str) -> list[str]:
@@ -106,7 +115,8 @@ def _sbatch(job: Job, script: str) -> list[str]:
     ]
     if job.gpus:
         model = job.options.get("gpu_model")
-        argv.append(f"--gres=gpu:{model + ':' if model else ''}{job.gpus}")
+        name = job.options.get("gpu_resource", "gpu")
+        argv.append(f"--gres={name}:{model + ':' if model else ''}{job.gpus}")
     for flag, word in (("partition", "queue"), ("account", "account"), ("wckey", "project")):
         if value := job.options.get(word):
             argv.append(f"--{flag}={value}")
@@ -122,60 +132,27 @@ def deletion(dialect: str, ids: list[str]) -> list[str]:
     return ["scancel" if dialect == SLURM else "qdel", *map(short, ids)]
 
 
-_REFUSALS = [
-    (
-        r"unknown queue|invalid partition|queue.*does not exist|non-?existent queue",
-        "there is no such queue",
-        "`qstat -Q` or `sinfo -s` lists the queues; set VLPRM_QUEUE or `queue` in the profile",
-    ),
-    (
-        r"unknown resource|undefined attribute",
-        "the scheduler does not know a resource that is asked",
-        "check gpu_model and select_extra of the profile, or VLPRM_DIALECT",
-    ),
-    (
-        r"illegal attribute or resource value|illegal -. value|invalid (time|mem|gres|generic)",
-        "the scheduler cannot read a value that is asked",
-        "check the rule's resources and those of the profile",
-    ),
-    (
-        r"violates queue|exceeds? (queue|server)|time ?limit|maxtime|qosmax",
-        "more is asked than the queue allows",
-        "set runtime_max and mem_mb_max in the profile, or take another queue",
-    ),
-    (
-        r"not available|can ?not be satisfied|exceeds available",
-        "no node of this cluster has what is asked",
-        "lower the rule's mem_mb, gpu or threads with set-resources of the profile",
-    ),
-    (
-        r"account|project|not permitted|unauthori[sz]ed|access .*denied|permission",
-        "the scheduler refuses this user, account or project",
-        "set VLPRM_ACCOUNT (-A) or VLPRM_PROJECT (-P) as your site asks",
-    ),
-]
+_ID = {
+    SELECT: r"\d+(?:\[\d*\])?(?:\.[A-Za-z][\w-]*(?:\.[\w-]+)*)",
+    NODES: r"\d+(?:\[\d*\])?(?:\.[\w-]+)*",
+    SLURM: r"\d+(?:;[\w.-]+)?",
+}
 
 
-def refusal(job: Job, said: str) -> UserError:
-    """Why the scheduler did not take the job, with its own words."""
-    said = " ".join(said.split())
-    # the qsub of Slurm quotes its whole command line before it says what is wrong
-    said = re.sub(r"^There was an error running .*? and the output was: ", "", said).strip("' ")
-    what, cure = "the scheduler refused the job", "see its message"
-    for pattern, meaning, advice in _REFUSALS:
-        if re.search(pattern, said, re.IGNORECASE):
-            what, cure = meaning, advice
-            break
-    queue = job.options.get("queue")
-    where = f"job {job.name}" + (f", queue {queue}" if queue else "")
-    return UserError(f"{what}: {said or 'no message'}", where=where, cure=cure)
+def accepted(dialect: str, printed: str) -> str | None:
+    """The job id in what a submission printed; None where there is none.
 
-
-UNREACHABLE = re.compile(
-    r"cannot connect|can't connect|connection (refused|timed out|reset)|communication failure"
-    r"|unable to contact|no permission to connect|server is (down|shutting)|timed out"
-    r"|problem loading|end of file|unable to establish|batch protocol"
-    r"|temporarily unavailable|try again",
-    re.IGNORECASE,
-)
-"""What schedulers say when the server is away: a hiccup, never an answer about a job."""
+    A line that is an id wins, whatever a site prints around it (a greeting, the queue that a job
+    was routed to). Next comes an id within a line, as sbatch prints it without ``--parsable``.
+    """
+    lines = [line.strip() for line in printed.splitlines()]
+    for wanted in dict.fromkeys([_ID[dialect], _ID[NODES]]):
+        if whole := [line for line in lines if re.fullmatch(wanted, line)]:
+            return whole[-1].split(";")[0]
+    for line in lines:
+        if found := re.search(rf"\bjob\s+(?:id\s*)?[:#=]?\s*({_ID[dialect]})", line, re.IGNORECASE):
+            return found[1].split(";")[0].rstrip(".")
+    for line in lines:
+        if found := re.search(rf"(?<![\w.-])({_ID[SELECT]})(?![\w-])", line):
+            return found[1]
+    return None

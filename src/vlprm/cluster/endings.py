@@ -1,4 +1,4 @@
-"""Why a job ended, in words a person acts on: from the server, the job's marker and its log."""
+"""Why a job ended, in words that a person can act on: from server, marker and log."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from vlprm.cluster.dialects import clock
-from vlprm.cluster.qstat import Seen
+from vlprm.cluster.qstat import ENDED, Seen
 from vlprm.cluster.registry import Job
 
 UNHEALTHY = 99
-"""Exit status of a job whose GPUs failed the health check (upstream's habit)."""
+"""Exit status of a job whose GPUs failed the health check (as in upstream's scripts)."""
 _TAIL_BYTES = 20_000
-# codes OpenPBS records when its execution daemon ended the job
+# codes that OpenPBS records when its execution daemon ended the job
 _KILLED = {-29: "walltime", -27: "memory", -26: "memory", -28: "cpu time", -11: "walltime"}
 _KILLED |= {-10: "memory", -12: "cpu time"}
 _WORDS = {
@@ -38,7 +38,7 @@ def reason(job: Job, seen: Seen | None, ended: dict[str, Any] | None) -> str:
     """One line: why the job failed. ``seen`` and ``ended`` may each be missing."""
     if ended and ended.get("why"):
         return str(ended["why"])
-    kind = _kind(job, seen, ended)
+    kind = ran_out(job, seen, ended)
     said = {
         "walltime": f"over walltime (asked {clock(job.walltime)})",
         "memory": f"over memory (asked {job.mem_mb} MB)",
@@ -51,12 +51,25 @@ def reason(job: Job, seen: Seen | None, ended: dict[str, Any] | None) -> str:
     if kind in said:
         return said[kind]
     code = (ended or {}).get("exit", seen.exit if seen else None)
+    if ended and code == 1:
+        code = _of_the_rule(tail(Path(job.log))) or code
     if isinstance(code, int):
         return f"exit status {code}" if 0 < code < 128 else f"ended by signal {_signal(code)}"
     return "killed: it ended without an exit status, and the scheduler gave no reason"
 
 
-def _kind(job: Job, seen: Seen | None, ended: dict[str, Any] | None) -> str:
+def _of_the_rule(log: str) -> int | None:
+    """The exit status of the rule's own command: the job ends with Snakemake's, which is 1."""
+    # (the command that stands before it may have several lines)
+    told = re.findall(r"' (?:returned non-zero exit status|died with) (.*)\.$", log, re.MULTILINE)
+    number = re.search(r"-?\d+", told[-1]) if told else None
+    if number is None:
+        return None
+    return 128 + int(number[0]) if "SIG" in told[-1] else int(number[0])
+
+
+def ran_out(job: Job, seen: Seen | None, ended: dict[str, Any] | None) -> str:
+    """What ended the job, in one word: ``memory``, ``walltime`` ...; empty if it ended itself."""
     if seen and seen.exit in _KILLED and seen.exit is not None:
         return _KILLED[seen.exit]
     if seen and seen.word in _WORDS:
@@ -75,9 +88,12 @@ def _kind(job: Job, seen: Seen | None, ended: dict[str, Any] | None) -> str:
         return "walltime"
     if terminated or "terminated by" in comment:
         return "deleted"
-    if seen and seen.exit is None and not ended and not seen.started and seen.state == "ended":
-        return "deleted queued" if comment else ""
-    return ""
+    return "deleted queued" if seen and not ended and deleted_in_queue(seen) else ""
+
+
+def deleted_in_queue(seen: Seen) -> bool:
+    """Whether the server's history says that the job ended and never started."""
+    return seen.state == ENDED and seen.exit is None and not seen.started and bool(seen.comment)
 
 
 def _signal(code: int) -> int:
@@ -85,9 +101,9 @@ def _signal(code: int) -> int:
 
 
 def never_runs(seen: Seen) -> str | None:
-    """The server's word that a queued job can never run, shortened; None when it may."""
+    """Why a queued job can never run, in the server's words; None when it can."""
     found = re.search(r"can never run:?\s*(.*)", seen.comment, re.IGNORECASE)
-    return f"never ran: {found[1].strip() or 'the request cannot be met'}" if found else None
+    return (found[1].strip() or "the request cannot be met") if found else None
 
 
 def tail(path: Path, size: int = _TAIL_BYTES) -> str:

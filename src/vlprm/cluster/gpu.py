@@ -1,4 +1,4 @@
-"""Are the GPUs that a job was given fit for work? Asked before the job's own command starts."""
+"""Are the GPUs of a job healthy? Checked before the job's own command starts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ FIELDS = "index,uuid,name,ecc.errors.uncorrected.volatile.total"
 
 
 def sick(asked: int) -> str | None:
-    """What is wrong with the assigned GPUs, in one line; None when they are fit.
+    """What is wrong with the assigned GPUs, in one line; None when they are healthy.
 
-    ``VLPRM_GPU_CHECK`` replaces the check by a shell command of the site: exit status 0 is fit.
-    ``VLPRM_GPU_CHECK_SECONDS`` bounds either; a check that hangs is a sick GPU.
+    ``VLPRM_GPU_CHECK`` replaces the check by the site's shell command: exit status 0 is healthy.
+    ``VLPRM_GPU_CHECK_SECONDS`` limits both; a check that hangs means a sick GPU.
     """
     command = os.environ.get("VLPRM_GPU_CHECK")
     limit = float(os.environ.get("VLPRM_GPU_CHECK_SECONDS") or LIMIT)

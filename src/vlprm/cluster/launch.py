@@ -1,7 +1,7 @@
 """One training command on every GPU of every node: from a host list to torchrun.
 
 ``python -m vlprm.cluster.launch --nodes N --gpus G python -m vlprm.cli train ...`` runs the command
-as it is on one GPU or none, under torchrun on several GPUs, and on several nodes together with the
+unchanged on one GPU or none, and under torchrun on several GPUs. On several nodes it works with the
 agents that the job's wrapper has started there. ``--gpus`` counts per node.
 """
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def hosts() -> list[str]:
-    """The nodes of this job, each once, the first being where it started.
+    """The nodes of this job, each once. The job started on the first one.
 
     From ``VLPRM_HOSTS``, PBS's node file or Slurm's node list; empty outside a job.
     """
@@ -62,6 +62,11 @@ def hosts() -> list[str]:
         if done and done.returncode == 0:
             return done.stdout.split()
     return []
+
+
+ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
+"""Processes of one node meet at its loopback address. torchrun's ``--standalone`` says
+``localhost`` and the host's name, which an image without ``/etc/hosts`` resolves nowhere."""
 
 
 def torchrun(
@@ -83,7 +88,7 @@ def torchrun(
         return command
     several = [python, "-m", "torch.distributed.run", f"--nproc-per-node={max(1, gpus)}"]
     if nodes <= 1:
-        return [*several, "--standalone", *rest]
+        return [*several, *ALONE, *rest]
     return [
         *several,
         *(f"--nnodes={nodes}", f"--node-rank={rank}", "--rdzv-backend=static"),
@@ -92,7 +97,7 @@ def torchrun(
 
 
 def port() -> int:
-    """The port where the nodes meet: the same for all of one job, seldom that of another."""
+    """The port where the nodes meet: the same within a job, seldom that of another job."""
     told = os.environ.get("VLPRM_LAUNCH", "")
     return _PORTS[int(hashlib.sha256(told.encode()).hexdigest(), 16) % len(_PORTS)]
 
@@ -104,7 +109,7 @@ def _publish(command: list[str], names: list[str], gpus: int) -> None:
         "hosts": names,
         "gpus": gpus,
         "cwd": str(Path.cwd()),
-        "image": os.environ.get("APPTAINER_CONTAINER"),
+        "container": os.environ.get("APPTAINER_CONTAINER"),
         "python_path": os.environ.get("PYTHONPATH", ""),
     }
     write_whole(Path(os.environ["VLPRM_LAUNCH"]), json.dumps(fact))
@@ -118,7 +123,7 @@ class Agents:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> str | None:
-        """Start one on every further node; what is wrong with a node's GPUs, or None."""
+        """Start one on every further node. Returns what is wrong with a node's GPUs, or None."""
         script = str(self._registry.path("scripts", self._job.ticket, ".sh"))
         others = list(enumerate(hosts()))[1:]
         for rank, host in others:
@@ -135,7 +140,7 @@ class Agents:
         return None
 
     def stop(self) -> None:
-        """End those that still wait, when the job's own part is over."""
+        """End those that still wait when the job's own part is over."""
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()
@@ -162,9 +167,9 @@ def agent(registry: Registry, job: Job, rank: int) -> int:
             continue
         os.environ["PYTHONPATH"] = fact["python_path"]
         argv = torchrun(fact["command"], fact["hosts"], rank, fact["gpus"])
-        if fact["image"]:
+        if fact["container"]:
             options = shlex.split(os.environ.get("VLPRM_APPTAINER_ARGS") or "--nv --cleanenv")
-            argv = ["apptainer", "exec", "--home", fact["cwd"], *options, fact["image"], *argv]
+            argv = ["apptainer", "exec", "--home", fact["cwd"], *options, fact["container"], *argv]
         return subprocess.run(argv, cwd=fact["cwd"], check=False).returncode
     return 0
 

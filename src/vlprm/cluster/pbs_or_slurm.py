@@ -13,9 +13,9 @@ CHUNK = 100
 
 
 def query(dialect: str, ids: Iterable[str]) -> dict[str, Seen]:
-    """Where jobs are, by short id, a hundred a question; ids without an answer are missing.
+    """Where jobs are, by short id, a hundred per query. Ids without an answer are missing.
 
-    Slurm's qstat keeps no exit status, so an end that it reports is looked up in Slurm itself.
+    Slurm's qstat keeps no exit status and forgets jobs. Slurm itself is asked about the rest.
     """
     asked = list(dict.fromkeys(ids))
     found: dict[str, Seen] = {}
@@ -23,7 +23,11 @@ def query(dialect: str, ids: Iterable[str]) -> dict[str, Seen]:
         part = asked[start : start + CHUNK]
         found |= squeue.query(part) if dialect == SLURM else qstat.query(dialect, part)
     if dialect == NODES and shutil.which("squeue"):
-        bare = [name for name, seen in found.items() if (seen.state, seen.exit) == (ENDED, None)]
+        bare = [
+            name
+            for name, seen in found.items()
+            if seen.state == UNKNOWN or (seen.state, seen.exit) == (ENDED, None)
+        ]
         better = squeue.query(bare)
         found |= {job_id: seen for job_id, seen in better.items() if seen.state != UNKNOWN}
     return found

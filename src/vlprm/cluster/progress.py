@@ -1,7 +1,7 @@
-"""How a run stands: steps done, jobs in the queue, failures with the last lines of their logs.
+"""Where a run stands: steps done, jobs in the queue, failures with the last lines of their logs.
 
-Read from what Snakemake and the jobs leave behind, so it works beside a running workflow, after it,
-and where there is no scheduler.
+It reads what Snakemake and the jobs leave behind. So it works beside a running workflow, after it,
+and without a scheduler.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from vlprm.cluster import endings, pbs_or_slurm
-from vlprm.cluster.qstat import Seen
+from vlprm.cluster.qstat import ENDED, UNKNOWN, Seen
 from vlprm.cluster.registry import Job, Registry, short
 from vlprm.errors import UserError
 
@@ -37,17 +37,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class Steps:
-    """What the newest Snakemake log says: steps done and planned, and whether that run is over."""
+    """What the newest Snakemake log says: steps done and planned, and whether the run is over."""
 
     done: int = 0
     planned: int = 0
     over: bool = False
+    finished: bool = False
+    """Nothing that was asked for is left to do."""
     log: Path | None = None
     failures: tuple[Failure, ...] = field(default_factory=tuple)
 
 
 def report(workdir: Path, run: str | None = None) -> Iterator[str]:
-    """The lines of ``vlprm status``; ``run`` keeps to the jobs of one run of the configuration.
+    """The lines of ``vlprm status``; ``run`` restricts them to one run's jobs.
 
     Raises UserError for a folder in which no workflow has run.
     """
@@ -61,11 +63,13 @@ def report(workdir: Path, run: str | None = None) -> Iterator[str]:
     yield from _progress(workdir, run, steps)
     registry = Registry(workdir)
     yield from _queue(registry, run)
+    if cancelled := [job for job in _jobs(registry, run) if _cancelled(registry, job)]:
+        yield f"cancelled: {len(cancelled)}, deleted with their run (Ctrl-C); the next one goes on"
     failures = _failures(registry, run, steps)
     yield f"failures: {len(failures) or 'none'}"
     for failure in failures:
         yield f"  {failure.name}" + (f" (job {failure.id})" if failure.id else "")
-        yield f"    {failure.reason}"
+        yield from (f"    {line}" for line in failure.reason.splitlines())
         for log in failure.logs:
             yield from _last_lines(workdir, log)
 
@@ -77,7 +81,11 @@ def _progress(workdir: Path, run: str | None, steps: Steps) -> Iterator[str]:
         share = f" ({100 * steps.done // steps.planned} %)" if steps.planned else ""
         age = timedelta(seconds=int(time.time() - steps.log.stat().st_mtime))
         state = "over" if steps.over else f"last heard of {age} ago"
-        yield f"progress: {steps.done} of {steps.planned} jobs done{share}, {state}"
+        jobs = f"{steps.done} of {steps.planned} jobs done{share}"
+        if steps.finished:
+            yield f"progress: finished, {jobs if steps.planned else 'nothing was left to do'}"
+        else:
+            yield f"progress: {jobs}, {state}"
         yield f"  {steps.log}"
     for folder in sorted((workdir / "results").glob(run or "*")):
         count = sum(1 for _ in folder.rglob("*manifest.json"))
@@ -85,23 +93,47 @@ def _progress(workdir: Path, run: str | None, steps: Steps) -> Iterator[str]:
 
 
 def last_steps(workdir: Path) -> Steps:
-    """Steps, end and errors of the newest log of a run that did something."""
+    """Steps, end and errors of the newest log of a run.
+
+    A log of a run with nothing to do means that the run before it has finished; then that run's
+    steps are reported.
+    """
+    nothing: Path | None = None
     logs = sorted(workdir.glob(".snakemake/log/*.snakemake.log"), reverse=True)
     for log in logs:
         text = log.read_text(encoding="utf-8", errors="replace")
         counted = re.findall(r"^total\s+(\d+)$", text, re.MULTILINE)
         if "This was a dry-run" in text or not (counted or _NOTHING in text):
             continue
+        if not counted:
+            nothing = nothing or log
+            continue
         done = _STEPS.findall(text)
-        planned = int(done[-1][1]) if done else int(counted[-1]) if counted else 0
+        planned = int(done[-1][1]) if done else int(counted[-1])
+        if nothing:
+            return Steps(done=planned, planned=planned, over=True, finished=True, log=log)
+        over = bool(re.search(r"^(Complete log|Exiting because)", text, re.M))
         return Steps(
             done=int(done[-1][0]) if done else 0,
             planned=planned,
-            over=bool(re.search(r"^(Complete log|Exiting because|Nothing to be)", text, re.M)),
+            over=over,
+            finished=over and bool(done) and int(done[-1][0]) == planned,
             log=log,
             failures=tuple(_errors(text)),
         )
-    return Steps()
+    return Steps(over=True, finished=True, log=nothing) if nothing else Steps()
+
+
+def check_run(workdir: Path, run: str) -> None:
+    """Raises UserError for a run that left nothing here; the cure names the runs that did."""
+    here = {path.name for top in ("results", "logs") for path in (workdir / top).glob("*/")}
+    here -= {"cluster", "fetch"}  # logs of every run
+    if run not in here:
+        raise UserError(
+            "no such run",
+            where=run,
+            cure=f"runs here: {', '.join(sorted(here))}" if here else "nothing has run here yet",
+        )
 
 
 def _errors(text: str) -> Iterator[Failure]:
@@ -110,7 +142,7 @@ def _errors(text: str) -> Iterator[Failure]:
         paths = fields.get("log", "").replace("(check log file(s) for error details)", "")
         logs = tuple(path.strip() for path in paths.split(",") if path.strip())
         name = fields.get("output", error[1]).split(", ")[0]
-        refused = re.search(r"^error: (.*)$", error[2], re.MULTILINE)
+        refused = re.search(r"^error: (.*(?:\n *-> .*)?)", error[2], re.MULTILINE)
         reason = refused[1] if refused else "failed"
         number = fields.get("external_jobid", "")
         yield Failure(error[1], f"{error[1]}: {name}", reason, logs, number)
@@ -130,10 +162,16 @@ def _queue(registry: Registry, run: str | None) -> Iterator[str]:
     rows = []
     for job in open_jobs:
         where = seen.get(short(registry.id_of(job)))
+        if _cancelled(registry, job) and (where is None or where.state in (ENDED, UNKNOWN)):
+            continue
         state = where.state if where else "unreachable"
         waited = timedelta(seconds=int(time.time() - job.submitted))
-        note = (where and (endings.never_runs(where) or where.comment)) or ""
+        never = endings.never_runs(where) if where else None
+        note = f"can never run: {never}" if never else where.comment if where else ""
         rows.append((state, f"  {state:<9} {job.id:<12} {job.name}, submitted {waited} ago {note}"))
+    if not rows:
+        yield "queue: no job of ours"
+        return
     counts = {state: sum(row[0] == state for row in rows) for state, _ in rows}
     yield "queue: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     for _, row in sorted(rows):
@@ -141,13 +179,12 @@ def _queue(registry: Registry, run: str | None) -> Iterator[str]:
 
 
 def _failures(registry: Registry, run: str | None, steps: Steps) -> list[Failure]:
-    """Failures that no later success has mended, the scheduler's reasons first."""
+    """Failures without a later success, the scheduler's reasons first."""
     found = []
     for job in _jobs(registry, run):
         fact = registry.read("failures", job.ticket)
-        claim = registry.read("claims", job.key)
-        if fact is None or (claim and claim["ticket"] != job.ticket):
-            continue  # tried again since: the later job tells
+        if fact is None or _done_anew(registry, job):
+            continue  # tried again since: the later job counts
         logs = (*fact["rule_logs"], str(fact["log"]))
         found.append(Failure(job.rule, job.name, str(fact["reason"]), logs, str(fact["id"])))
     ours = {short(job.id) for job in _jobs(registry, None)}
@@ -170,7 +207,21 @@ def _jobs(registry: Registry, run: str | None) -> list[Job]:
 def _over(registry: Registry, job: Job) -> bool:
     if registry.final(job):
         return True
-    return any(registry.read(kind, job.ticket) is not None for kind in ("failures", "moved"))
+    if any(registry.read(kind, job.ticket) is not None for kind in ("failures", "moved")):
+        return True
+    return registry.read("cancelled", job.ticket) is not None and _done_anew(registry, job)
+
+
+def _cancelled(registry: Registry, job: Job) -> bool:
+    """Whether the job was deleted with its run, and no later job does its work."""
+    if registry.read("cancelled", job.ticket) is None or _done_anew(registry, job):
+        return False
+    return not (registry.final(job) or registry.read("failures", job.ticket))
+
+
+def _done_anew(registry: Registry, job: Job) -> bool:
+    claim = registry.read("claims", job.key)
+    return claim is not None and claim["ticket"] != job.ticket
 
 
 def _last_lines(workdir: Path, log: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""What PBS says about jobs: JSON where it can, else the folded text of ``qstat -f``.
+"""What PBS says about jobs: JSON where it can, otherwise the folded text of ``qstat -f``.
 
-One query for many jobs. An answer about a job is one of: where it is, that it ended (with its exit
-status where the server keeps one), or that the server does not know it. No answer is no evidence.
+One query asks about many jobs. An answer says where a job is, that it ended (with its exit status
+where the server keeps one), or that the server does not know it. No answer is no evidence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from vlprm.cluster.dialects import NODES, UNREACHABLE, run
+from vlprm.cluster.dialects import NODES, run
+from vlprm.cluster.refusals import UNREACHABLE
 from vlprm.cluster.registry import short
 
 QUEUED, HELD, RUNNING, ENDED, UNKNOWN = "queued", "held", "running", "ended", "unknown"
@@ -44,7 +45,7 @@ class Seen:
 
 
 def query(dialect: str, ids: Iterable[str]) -> dict[str, Seen]:
-    """Ask PBS about jobs; ids it said nothing about (server away) are missing from the answer.
+    """Ask PBS about jobs. Ids without an answer (server away) are missing from the result.
 
     Keys are short ids.
     """
@@ -65,7 +66,7 @@ def query(dialect: str, ids: Iterable[str]) -> dict[str, Seen]:
             return {}
         try:
             found = parse(done.stdout)
-        except ValueError:  # some servers print JSON that is none: an unescaped quote
+        except ValueError:  # some servers print invalid JSON: an unescaped quote
             continue
         named = _said_gone(done, wanted, dialect)
         if _NO_HISTORY.search(done.stderr) and not found:
@@ -87,13 +88,13 @@ def _without_history(given: list[str], wanted: list[str]) -> dict[str, Seen]:
 def _said_gone(
     done: subprocess.CompletedProcess[str], wanted: list[str], dialect: str
 ) -> dict[str, Seen]:
-    """Jobs the server says it does not know, or that have left for a history we cannot read."""
-    said = done.stderr + ("" if done.stdout.lstrip().startswith("{") else done.stdout)
+    """Jobs that the server does not know, or that moved to a history we cannot read."""
+    said = done.stderr + ("" if _json_in(done.stdout) else done.stdout)
     named = {short(job_id) for job_id in _GONE.findall(said) if job_id}
     gone = {job_id: Seen(UNKNOWN) for job_id in wanted if job_id in named}
     gone |= {short(job_id): Seen(ENDED) for job_id in _FINISHED.findall(said)}
     if done.returncode in (0, 153) and dialect == NODES:
-        # Slurm's qstat lists what it knows and says nothing of the rest
+        # Slurm's qstat lists what it knows and says nothing about the rest
         gone = {job_id: Seen(UNKNOWN) for job_id in wanted} | gone
     elif done.returncode == 153 and len(wanted) == 1:
         gone.setdefault(wanted[0], Seen(UNKNOWN))
@@ -105,14 +106,22 @@ def _said_gone(
 def parse(text: str) -> dict[str, Seen]:
     """Jobs of ``qstat -f`` (JSON, or text folded at 78 columns) by short id.
 
-    Raises ValueError for JSON that is none.
+    Raises ValueError for invalid JSON.
     """
-    jobs = _from_json(text) if text.lstrip().startswith("{") else _from_text(text)
+    found = _json_in(text)
+    jobs = _from_json(found) if found else _from_text(text)
     return {short(job_id): _seen(fields) for job_id, fields in jobs.items()}
 
 
+def _json_in(text: str) -> str | None:
+    """The text from the first line that opens a JSON object: sites print greetings before it."""
+    opened = re.search(r"\A\s*\{|^\{", text, re.MULTILINE)
+    return text[opened.start() :].lstrip() if opened else None
+
+
 def _from_json(text: str) -> dict[str, dict[str, str]]:
-    jobs: dict[str, dict[str, Any]] = json.loads(text).get("Jobs", {})
+    value, _ = json.JSONDecoder().raw_decode(text)
+    jobs: dict[str, dict[str, Any]] = value.get("Jobs", {})
     return {job_id: dict(_flat(fields)) for job_id, fields in jobs.items()}
 
 

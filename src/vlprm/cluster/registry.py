@@ -1,15 +1,17 @@
 """What a run knows about its jobs: small JSON files below ``.snakemake/cluster``, written whole.
 
-A *ticket* names one submission for ever; a scheduler's job ids come back after a reset. Jobs write
-markers under their ticket, so a status command learns of an end where the server keeps no history.
+A *ticket* names one submission for ever; a scheduler reuses job ids after a reset. Jobs write
+markers under their ticket, so a status command learns of an end even without a server's history.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import tempfile
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,9 @@ ROOT = Path(".snakemake/cluster")
 
 @dataclass(frozen=True)
 class Job:
-    """One submission: what was asked of the scheduler, and where its traces are.
+    """One submission: what the scheduler was asked for, and where its traces are.
 
-    ``walltime`` in seconds, ``mem_mb`` in MB a node; ``key`` names the work (rule and wildcards),
+    ``walltime`` in seconds, ``mem_mb`` in MB per node; ``key`` names the work (rule and wildcards),
     ``digest`` its inputs, outputs and parameters; ``hop`` counts moves away from sick GPUs.
     """
 
@@ -39,6 +41,7 @@ class Job:
     options: dict[str, str] = field(default_factory=dict)
     log: str = ""
     rule_logs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
     run: str = ""
     hop: int = 0
     submitted: float = 0.0
@@ -61,7 +64,7 @@ class Registry:
         return self.root / kind / (re.sub(r"[^A-Za-z0-9._-]", "_", name) + suffix)
 
     def read(self, kind: str, name: str) -> dict[str, Any] | None:
-        """A fact, or None where it is not (yet) known."""
+        """A fact, or None where it is not known (yet)."""
         try:
             value = json.loads(self.path(kind, name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -100,7 +103,7 @@ class Registry:
         return Job(**value) if value else None
 
     def latest(self, job: Job) -> Job:
-        """The job that does this job's work now: it moves on when a health check says so."""
+        """The job that does this job's work now: a failed health check moves the work on."""
         for _ in range(100):
             moved = self.read("moved", job.ticket)
             after = self.job(str(moved["id"])) if moved else None
@@ -110,13 +113,26 @@ class Registry:
         return job
 
     def id_of(self, job: Job) -> str:
-        """The id under which the job runs (a submission whose answer was lost may run twice)."""
+        """The id under which the job runs (after a lost answer, a submission may run twice)."""
         started = self.read("started", job.ticket)
         return str(started["id"]) if started else job.id
 
     def ended(self, job: Job) -> dict[str, Any] | None:
         """What the job itself wrote at its end: ``exit``, ``started``, ``ended``, ``host`` ..."""
         return self.read("ended", job.ticket)
+
+    def read_anew(self, kind: str, job: Job) -> dict[str, Any] | None:
+        """A fact about a job, read past this machine's cache of the folder.
+
+        A network file system trusts its last look for up to a minute. A new file that comes and
+        goes makes it look again.
+        """
+        path = self.path(kind, job.ticket)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".look.", suffix=".tmp"):
+                pass
+        return self.read(kind, job.ticket)
 
     def final(self, job: Job) -> dict[str, Any] | None:
         """What the job wrote at its end, unless it was told to end: it may be back in the queue.
@@ -126,13 +142,21 @@ class Registry:
         ended = self.ended(job)
         return None if ended is None or ended.get("signal") else ended
 
-    def fail(self, job: Job, reason: str, when: float) -> None:
-        """Keep why a job failed, once a ticket, for the status command."""
+    def ran_out(self, key: str, run: str) -> Counter[str]:
+        """How often this work of this run ended over its ``memory``, its ``walltime`` ..."""
+        facts = [self.read("failures", file.stem) for file in self.root.glob("failures/*.json")]
+        mine = [fact for fact in facts if fact and (fact.get("key"), fact["run"]) == (key, run)]
+        return Counter(str(fact["kind"]) for fact in mine)
+
+    def fail(self, job: Job, reason: str, when: float, kind: str = "") -> None:
+        """Keep why a job failed, once per ticket; ``kind`` is what ran out, for the next try."""
         if self.read("failures", job.ticket) is None:
             fact = {
                 "id": job.id,
                 "name": job.name,
                 "rule": job.rule,
+                "key": job.key,
+                "kind": kind,
                 "reason": reason,
                 "log": job.log,
                 "rule_logs": job.rule_logs,
@@ -149,7 +173,7 @@ class Registry:
 def write_whole(path: Path, text: str) -> None:
     """Write a file under a temporary name and rename it into place.
 
-    Readable by its owner alone, unlike results: a job's script may carry secrets.
+    Only its owner can read it, unlike results: a job's script may carry secrets.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)

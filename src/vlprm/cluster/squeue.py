@@ -33,7 +33,7 @@ def query(ids: Iterable[str]) -> dict[str, Seen]:
     done = run(["squeue", "-h", "-t", "all", "-j", ",".join(wanted), "-o", "%A|%T|%r"])
     if done is None:
         return {}
-    # one unknown id is an error, of several it lists those that it knows
+    # one unknown id is an error; given several, it lists those that it knows
     if done.returncode and not re.search("invalid job id", done.stderr, re.IGNORECASE):
         return {}
     found = {}
@@ -59,17 +59,29 @@ def _from_accounting(ids: list[str]) -> dict[str, Seen]:
 
 
 def _seen(word: str, why: str, exit_code: str = "") -> Seen:
-    word = word.split()[0].rstrip("+") if word.split() else "?"
+    word = word.split()[0] if word.split() else "?"
+    if word.endswith("+"):  # cut to the width of a column
+        word = next((name for name in _STATES if name.startswith(word[:-1])), word)
     state = _STATES.get(word, RUNNING)
     if state == QUEUED and re.search("held|JobHold", why, re.IGNORECASE):
         state = HELD
-    code = int(exit_code.split(":")[0]) if re.match(r"\d+:\d+$", exit_code) else None
-    if word == "COMPLETED":
-        code = 0
     return Seen(
         state=state,
-        exit=code,
+        exit=_exit(word, exit_code),
         comment="" if why in ("None", "(null)") else why,
         started=state == RUNNING,
         word=word if state == ENDED else "",
     )
+
+
+def _exit(word: str, exit_code: str) -> int | None:
+    """The exit status in ``STATUS:SIGNAL``; a signal counts from 128, as in a shell.
+
+    Only COMPLETED ends with 0: a job that was killed (TIMEOUT, CANCELLED, OUT_OF_MEMORY ...) has
+    0:0, 0:15 or 0:125 there, and no exit status of its own.
+    """
+    parts = re.fullmatch(r"(\d+):(\d+)", exit_code)
+    status, number = (int(parts[1]), int(parts[2])) if parts else (0, 0)
+    if number and not status and word == "FAILED":
+        return 128 + number
+    return status if status or word == "COMPLETED" else None

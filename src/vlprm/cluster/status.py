@@ -1,7 +1,7 @@
 """``vlprm-cluster-status ID``: one word, ``running``, ``success`` or ``failed``, always.
 
-*failed* needs evidence: the job's own exit status, or a scheduler that answers that it ended. A
-server that is away, a slow file system, a confused answer are all *running*: asked again later.
+*failed* needs evidence: the job's own exit status, or a scheduler that answers that it ended. An
+absent server, a slow file system and a confused answer all mean *running*, to be asked again later.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from vlprm.cluster import endings, pbs_or_slurm
 from vlprm.cluster.dialects import deletion, run
@@ -21,11 +22,13 @@ from vlprm.cluster.registry import Job, Registry, short
 FRESH = 20.0
 """Seconds for which the sidecar's last look is good enough."""
 MARKER_PATIENCE = 60.0
-"""Seconds that an end without a word may still be a marker on a slow shared file system."""
+"""Seconds to wait for the marker of an ended job on a slow shared file system."""
+QUEUED_PATIENCE = 15.0
+"""The same for a job that left no marker of its start either; its folders are read anew."""
 NEVER_PATIENCE = 600.0
 """Seconds for which a server must repeat that a job can never run."""
 MAY_COME_BACK = ("NODE_FAIL", "PREEMPTED", "BOOT_FAIL")
-"""Ends that Slurm shows for a moment before it puts the job back into the queue."""
+"""Ends that Slurm shows for a moment before it requeues the job."""
 
 
 def main() -> int:
@@ -52,12 +55,14 @@ def status(registry: Registry, job_id: str) -> str:
     if ended is not None:
         if ended["exit"] == 0:
             return "success"
-        return _failed(registry, job, endings.reason(job, _ask(registry, job), ended))
+        return _ended_badly(registry, job, _ask(registry, job), ended)
+    if registry.read("cancelled", job.ticket):
+        return "running"  # its run is ending, and its end is no failure to report
     seen = _look(registry, job)
     if seen is None:
         return "running"
     if seen.state == QUEUED and (never := endings.never_runs(seen)):
-        return _never(registry, job, never)
+        return _never(registry, job, f"never ran: {never}")
     if seen.state not in (ENDED, UNKNOWN):
         _forget(registry, job)
         return "running"
@@ -67,14 +72,18 @@ def status(registry: Registry, job_id: str) -> str:
 
 
 def _without_marker(registry: Registry, job: Job, seen: Seen) -> str:
-    """The server says it is over, the job has not said how: wait for the marker, then believe."""
+    """The server says that it is over, the job has not said how: wait for the marker first."""
     fresh = _ask(registry, job)
     if fresh is None or fresh.state not in (ENDED, UNKNOWN):
         return "running"
     seen = fresh
     patience = float(os.environ.get("VLPRM_MARKER_PATIENCE") or MARKER_PATIENCE)
+    never_started = registry.read_anew("started", job) is None
+    if never_started:
+        patience = min(patience, QUEUED_PATIENCE)
     surely = registry.ended(job) is not None or seen.exit not in (None, 0)
     surely = surely or seen.word not in ("", "COMPLETED")
+    surely = surely or (never_started and endings.deleted_in_queue(seen))
     surely = surely and seen.word not in MAY_COME_BACK
     if not surely and time.time() - _since(registry, "missing", job) < patience:
         return "running"
@@ -82,9 +91,13 @@ def _without_marker(registry: Registry, job: Job, seen: Seen) -> str:
     if (ended and ended["exit"] == 0) or seen.exit == 0:
         return "success"
     if seen.state == UNKNOWN and ended is None:
-        why = "lost: the scheduler does not know it any more, and it left no exit status"
+        why = (
+            "deleted before it ran: the scheduler does not know it any more"
+            if never_started
+            else "lost: the scheduler does not know it any more, and it left no exit status"
+        )
         return _failed(registry, job, why)
-    return _failed(registry, job, endings.reason(job, seen, ended))
+    return _ended_badly(registry, job, seen, ended)
 
 
 def _never(registry: Registry, job: Job, why: str) -> str:
@@ -96,7 +109,7 @@ def _never(registry: Registry, job: Job, why: str) -> str:
 
 
 def _since(registry: Registry, kind: str, job: Job) -> float:
-    """When this was first seen of the job; remembers now if it is news."""
+    """When this was first seen for the job; if it is new, now is remembered."""
     fact = registry.read(kind, job.ticket)
     if fact is None:
         fact = {"time": time.time()}
@@ -109,14 +122,21 @@ def _forget(registry: Registry, job: Job) -> None:
         registry.path(kind, job.ticket).unlink(missing_ok=True)
 
 
-def _failed(registry: Registry, job: Job, why: str) -> str:
-    registry.fail(job, why, time.time())
+def _ended_badly(
+    registry: Registry, job: Job, seen: Seen | None, ended: dict[str, Any] | None
+) -> str:
+    why, kind = endings.reason(job, seen, ended), endings.ran_out(job, seen, ended)
+    return _failed(registry, job, why, kind)
+
+
+def _failed(registry: Registry, job: Job, why: str, kind: str = "") -> str:
+    registry.fail(job, why, time.time(), kind)
     sys.stderr.write(f"job {job.id} ({job.name}): {why}\n")
     return "failed"
 
 
 def _look(registry: Registry, job: Job) -> Seen | None:
-    """The sidecar's last look while it is fresh, else an own question."""
+    """The sidecar's last look while it is fresh, otherwise a query of our own."""
     number = short(registry.id_of(job))
     for state in sorted(registry.root.glob("runs/*.state.json")):
         try:

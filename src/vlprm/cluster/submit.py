@@ -1,8 +1,8 @@
 """``vlprm-cluster-submit JOBSCRIPT``: hand one Snakemake job to the scheduler, print its job id.
 
 A job that a dead Snakemake left behind is taken over when it does the same work on the same inputs
-and parameters; one with other parameters is deleted first. So a rerun after a SIGKILL or a dead
-login node never has two jobs writing one file.
+and parameters. One with other parameters is deleted first. So two jobs never write one file, even
+in a rerun after a SIGKILL or a dead login node.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from pathlib import Path
 
 import vlprm
 from vlprm.cluster import endings, pbs_or_slurm
-from vlprm.cluster.dialects import UNREACHABLE, deletion, detect, refusal, run, submission
+from vlprm.cluster.dialects import accepted, deletion, detect, run, short_name, submission
 from vlprm.cluster.qstat import ENDED, UNKNOWN
+from vlprm.cluster.refusals import BAD_NAME, FULL, UNREACHABLE, TryAgainError, refusal
 from vlprm.cluster.registry import Job, Registry, short, write_whole
-from vlprm.cluster.request import properties_of, request
+from vlprm.cluster.request import properties_of, request, work_key
 from vlprm.errors import UserError
 
 SUBMIT_PATIENCE = 300
@@ -36,7 +37,9 @@ PASSED = re.compile(
 
 
 def main() -> int:
-    """Submit; the id is all that is printed. A UserError is one message and exit status 2."""
+    """Submit and print nothing but the id. A UserError is one message and exit status 2, which is
+    final (the executor does not retry it), or 75 for what may change at the next attempt.
+    """
     parser = argparse.ArgumentParser(prog="vlprm-cluster-submit", description=__doc__)
     parser.add_argument("--dialect", help="select, nodes or slurm; found out when left out")
     parser.add_argument("jobscript", type=Path)
@@ -46,7 +49,7 @@ def main() -> int:
     except UserError as error:
         # Snakemake's log keeps the standard output of a failed submission, not its errors
         sys.stdout.write(f"error: {error}\n")
-        return 2
+        return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2
     return 0
 
 
@@ -56,9 +59,10 @@ def submit(jobscript: Path, dialect: str | None = None) -> str:
     Raises UserError when the scheduler refuses, is absent, or stays away for five minutes.
     """
     registry = Registry()
-    job = request(properties_of(jobscript), detect(dialect))
+    properties = properties_of(jobscript)
     run_name = Path(os.environ.get("SNAKEMAKE_CLUSTER_SIDECAR_VARS") or "none.ids").stem
-    job = replace(job, run=run_name)
+    ran_out = registry.ran_out(work_key(properties), run_name)
+    job = replace(request(properties, detect(dialect), ran_out=ran_out), run=run_name)
     left = _left_behind(registry, job)
     if left is not None:
         registry.list_in_run(job.run, left.id)
@@ -71,7 +75,7 @@ def submit(jobscript: Path, dialect: str | None = None) -> str:
 
 
 def send(registry: Registry, job: Job, jobscript: Path) -> Job:
-    """Submit a request and record it; waits out a server that is away.
+    """Submit a request and record it; waits for a server that is away.
 
     Raises UserError when the scheduler refuses.
     """
@@ -84,21 +88,39 @@ def send(registry: Registry, job: Job, jobscript: Path) -> Job:
     pause = 2.0
     while True:
         done = run(argv)
-        if done is not None and done.returncode == 0 and done.stdout.strip():
-            job = replace(job, id=done.stdout.strip().splitlines()[-1].split(";")[0])
-            registry.add(job)
-            return job
         said = f"{done.stdout} {done.stderr}" if done else f"{argv[0]} did not answer"
-        if done is not None and not UNREACHABLE.search(said):
+        if done is not None and done.returncode == 0:
+            registry.add(job := replace(job, id=_id(job, argv[0], done.stdout, said)))
+            return job
+        if BAD_NAME.search(said) and (name := short_name(job.name)) not in argv:
+            argv = submission(replace(job, name=name), str(script))
+            continue
+        if done is not None and not (UNREACHABLE.search(said) or FULL.search(said)):
             raise refusal(job, said)
         if time.monotonic() + pause > deadline:
-            raise UserError(
-                f"the scheduler cannot be reached: {' '.join(said.split())}",
+            full = FULL.search(said)
+            raise TryAgainError(
+                ("the queue is full: " if full else "the scheduler cannot be reached: ")
+                + " ".join(said.split()),
                 where=f"job {job.name}",
-                cure="try `qstat` (or `squeue`) by hand, then rerun",
+                cure="give `jobs` of the profile a number that your site allows"
+                if full
+                else "try `qstat` (or `squeue`) by hand, then rerun",
             )
         time.sleep(pause)
         pause = min(pause * 2, 30)
+
+
+def _id(job: Job, command: str, printed: str, said: str) -> str:
+    found = accepted(job.dialect, printed)
+    if found is None:
+        raise UserError(
+            f"{command} took the job and printed no job id: {' '.join(said.split()) or 'nothing'}",
+            where=f"job {job.name}",
+            cure=f"look for it with `qstat -u $USER` (or `squeue --me`), delete it, and have "
+            f"{command} print its id",
+        )
+    return found
 
 
 def _script(registry: Registry, job: Job, jobscript: Path) -> Path:
@@ -129,8 +151,9 @@ def _script(registry: Registry, job: Job, jobscript: Path) -> Path:
 def _left_behind(registry: Registry, job: Job) -> Job | None:
     """The job of an earlier run that does this work now, if there is one.
 
-    Deletes it first when its inputs or parameters differ. Raises UserError when that cannot be
-    found out, or when the old job does not go away.
+    Deletes it first when its inputs or parameters differ, and waits for one that Ctrl-C deleted
+    and that is still ending. Raises TryAgainError when that cannot be found out, or when the old
+    job does not go away.
     """
     claim = registry.read("claims", job.key)
     old = registry.job(str(claim["id"])) if claim else None
@@ -141,18 +164,20 @@ def _left_behind(registry: Registry, job: Job) -> Job | None:
         return None
     deadline = time.monotonic() + DELETE_PATIENCE
     deleted = False
+    cancelled = registry.read("cancelled", old.ticket) is not None
     while time.monotonic() < deadline:
         number = registry.id_of(old)
         seen = pbs_or_slurm.query(old.dialect, [number]).get(short(number))
         if seen is not None and seen.state in (ENDED, UNKNOWN):
             return None
         if seen is not None and not deleted:
-            if old.digest == job.digest and endings.never_runs(seen) is None:
+            same = old.digest == job.digest and not cancelled
+            if same and endings.never_runs(seen) is None:
                 return old
             run(deletion(old.dialect, [number]))
             deleted = True
         time.sleep(1)
-    raise UserError(
+    raise TryAgainError(
         f"an earlier run's job {old.id} may still do this work, and "
         + ("cannot be deleted" if deleted else "the scheduler does not say where it is"),
         where=f"job {job.name}",

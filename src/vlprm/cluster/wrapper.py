@@ -1,18 +1,20 @@
-"""What the scheduler starts on a node: check the GPUs, run the jobscript, leave word of the end.
+"""What the scheduler starts on a node: check the GPUs, run the jobscript, record the end.
 
 A job on sick GPUs submits itself again *while it still holds them*, so that the scheduler cannot
-hand out the same ones, and leaves with exit status 99 once the new job runs.
+hand out the same ones. It exits with status 99 once the new job runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
-import subprocess
+import stat
 import sys
 import time
 from dataclasses import replace
@@ -23,15 +25,18 @@ from vlprm.cluster import gpu, launch, pbs_or_slurm
 from vlprm.cluster.endings import UNHEALTHY
 from vlprm.cluster.qstat import ENDED, RUNNING
 from vlprm.cluster.registry import Job, Registry, short
+from vlprm.cluster.stopping import Processes, remove
 from vlprm.cluster.submit import send
 from vlprm.errors import UserError
 
 HOPS = 3
 HOLD = 300
-# what a stage reads, handed through Apptainer's --cleanenv as well
+# what a stage reads, passed through Apptainer's --cleanenv as well
 _INSIDE = re.compile(
     r"PYTHONHASHSEED|MPLBACKEND|TOKENIZERS_PARALLELISM|CUDA_VISIBLE_DEVICES|(HF|VLPRM|NCCL)_\w+"
 )
+_TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU)
+"""How a scheduler tells a job to end."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -61,30 +66,37 @@ def main() -> int:
     finally:
         if agents:
             agents.stop()
+        _keep_log(Path(job.log))
 
 
 def _work(registry: Registry, job: Job, jobscript: Path, began: float) -> int:
-    """Run the jobscript; what it was told by signals goes into the marker."""
-    got: list[str] = []
-    child = subprocess.Popen(["/bin/sh", str(jobscript)], stdin=subprocess.DEVNULL)
+    """Run the jobscript. A job that is told to end has failed and leaves nothing that counts."""
+    got: list[int] = []
+    processes = Processes(jobscript)
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        got.append(signal.Signals(number).name)
-        child.send_signal(number)
+    def told(number: int, _: FrameType | None) -> None:
+        got.append(number)
+        processes.stop_bookkeeping()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU):
-        signal.signal(number, pass_on)
-    code = child.wait()
-    code = 128 - code if code < 0 else code
-    if got and code == 0:
-        got.clear()  # it had finished its work all the same
-    _end(
-        registry,
-        job,
-        code,
-        seconds=round(time.monotonic() - began, 1),
-        signal=got[0] if got else None,
-    )
+    for number in _TOLD:
+        signal.signal(number, told)
+    code = processes.wait()
+    if code < 0:
+        # every process gets the signal, and the shell may have ended before this one has its turn
+        got += [number for number in _TOLD if number == -code and not got]
+    killed = code < 0 or bool(got)
+    code = 128 + got[0] if got else 128 - code if code < 0 else code
+    facts = {
+        "seconds": round(time.monotonic() - began, 1),
+        "signal": signal.Signals(got[0]).name if got else None,
+    }
+    if killed:
+        processes.stop_bookkeeping()
+        remove(job.outputs)
+    _end(registry, job, code, **facts)
+    if killed:  # also what the rule writes while it ends; the scheduler may cut this short
+        processes.finish()
+        remove(job.outputs)
     return code
 
 
@@ -132,7 +144,7 @@ def _environment(job: Job, registry: Registry) -> None:
 
 
 def _first(registry: Registry, job: Job, number: str) -> bool:
-    """Is this the only job of its ticket? (A node that died and a job requeued keep their id.)"""
+    """Is this the only job of its ticket? (After a dead node, a requeued job keeps its id.)"""
     path = registry.path("started", job.ticket)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -147,6 +159,19 @@ def _first(registry: Registry, job: Job, number: str) -> bool:
 def _end(registry: Registry, job: Job, code: int, **facts: object) -> None:
     fact = {"exit": code, "host": socket.gethostname(), "time": time.time(), **facts}
     registry.write("ended", job.ticket, fact)
+
+
+def _keep_log(log: Path) -> None:
+    """Make sure that the log's folder exists: PBS copies the log there when this process ends.
+
+    Slurm writes the log in place. If somebody removed it meanwhile, its content is restored.
+    """
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        printed = os.fstat(sys.stdout.fileno())
+        if stat.S_ISREG(printed.st_mode) and printed.st_nlink == 0 and not log.exists():
+            sys.stdout.flush()
+            shutil.copyfile(f"/proc/self/fd/{sys.stdout.fileno()}", log)
 
 
 def _say(text: str) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from vlprm.config.block import Block
 from vlprm.config.matrix import MatrixSpec
+from vlprm.config.named import QuestionPrompt
 
 
 class TowerConfig(Block):
@@ -24,14 +25,14 @@ class BaseModelConfig(Block):
     key_value_heads: int = Field(gt=0)
     vision: TowerConfig
     puzzles: MatrixSpec
-    user_prompt: str
-    puzzle_seed: int
+    user_prompt: QuestionPrompt
+    puzzle_seed: int = Field(ge=0)
     n_puzzles: int = Field(gt=0, description="distinct training puzzles")
     claims: float = Field(
         ge=0, lt=1, description="share of puzzles asked about in yes/no questions"
     )
     n_held_out: int = Field(gt=0, description="unseen puzzles of the closing evaluation")
-    seed: int = Field(description="of initial weights and batch order")
+    seed: int = Field(ge=0, description="of initial weights and batch order")
     batch: int = Field(gt=0)
     steps: int = Field(gt=0)
     cycle_steps: int = Field(gt=0, description="length of the one-cycle schedule, cut at steps")

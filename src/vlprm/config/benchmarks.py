@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from vlprm.config.block import Block
+
+SOURCE_SCORER_VERSION: Final = 2
+"""Version of the comparison by answer type, as training sources are graded. A benchmark states its
+own (``scorer_version``). 2: one reader of values, statements that name something."""
 
 
 class GradingConfig(Block):
@@ -21,4 +25,4 @@ class GradingConfig(Block):
 
     scorer: Literal["own", "published"] = "own"
     unparsed: Literal["wrong", "ungraded", "random"] = "wrong"
-    seed: int = Field(default=0, description="of unparsed: random")
+    seed: int = Field(default=0, ge=0, description="of unparsed: random")

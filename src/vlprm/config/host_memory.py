@@ -2,7 +2,7 @@
 
 A job needs what its packages take and what it keeps of each record; the rest is streamed. The
 bytes were measured by ``bench/memory_at_scale.py`` on made-up records of the published sizes
-(9 steps of 200 characters a solution).
+(9 steps of 200 characters per solution).
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ UNMEASURED_MB = 4000
 
 BYTES = {
     "label": 5700,  # 300,000 rollouts in one shard: 1.76 GiB
-    "published": 18000,  # 50,000 questions with 300,000 rollouts in one shard: 1.02 GiB
+    "import_rollouts": 18000,  # 50,000 questions with 300,000 rollouts in one shard: 1.02 GiB
     "examples": 400,  # 540,000 rollouts: 0.34 GiB, balanced 0.39
+    "judges": 200,  # columns of rollouts and verdicts, source by source
     "tables": 100,  # 540,000 rollouts: 0.21 GiB
     "select": 6200,  # 109,440 candidates and two PRMs: 0.79 GiB
     "metrics": 1600,  # 547,200 candidates of five policies: 1.08 GiB
     "step_metrics": 700,  # the same: 0.47 GiB
+    "costs": 700,  # fewer columns than step_metrics
+    "cost_pages": 0,
     "figures": 0,  # 0.24 GiB
     "manifest": 0,  # 1,080 jobs: 0.24 GiB
     "verify": 0,
     "crate": 0,
 }
-"""Kept a unit of the job (``Work``): a rollout, a candidate; a question of a published source.
+"""Kept per unit of the job (``Work``): a rollout, a candidate; a question of a published source.
 Beside each, what the paper's size took as a whole."""
 
 

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from vlprm.config.block import Block
+from vlprm.config.named import Distinct, Some
 
 Attribute = Literal["number", "size", "colour", "shape"]
 Rule = Literal["constant", "progression", "arithmetic", "distribute-three"]
@@ -20,9 +21,9 @@ class MatrixSpec(Block):
     index) appear in no cell of the ``seen`` split and in the answer of every ``unseen`` one.
     """
 
-    attributes: tuple[Attribute, ...] = Field(min_length=1)
-    rules: tuple[Rule, ...] = Field(min_length=1)
-    holdout: tuple[tuple[int, int], ...]
+    attributes: Some[Attribute]
+    rules: Some[Rule]
+    holdout: Distinct[tuple[int, int]]
     split: Literal["seen", "unseen"]
     cell: int = Field(ge=14, description="side of a cell in pixels")
     jitter: float = Field(ge=0, le=0.2, description="of position and size, share of a cell")
@@ -31,10 +32,6 @@ class MatrixSpec(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(set(self.attributes)) != len(self.attributes):
-            raise ValueError("attributes names one twice")
-        if len(set(self.rules)) != len(self.rules):
-            raise ValueError("rules names one twice")
         if self.split == "unseen" and not self.holdout:
             raise ValueError("the unseen split needs holdout pairs")
         if self.holdout and not {"colour", "shape"} <= set(self.attributes):

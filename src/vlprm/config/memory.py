@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vlprm.config import scoring_memory
-from vlprm.config.shapes import BYTES, Shapes, TextShape, VisionShape
+from vlprm.families.shapes import BYTES, Shapes, TextShape, VisionShape
 
 GIB = 2**30
 SEQUENCES = 8
@@ -33,9 +33,6 @@ SHOWN = 0.993
 """Share of what nvidia-smi states that CUDA shows (H100 80 GB: 79.1 of 79.6 GiB)."""
 _SOLD = 0.989
 """GiB that CUDA shows for each GB a card is sold with (H100 80 GB: 79.1)."""
-
-PIXEL_SIDE = 28
-"""Side of an image token of Qwen2.5-VL in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +180,3 @@ def _training_batch(shapes: Shapes, tokens: int, number: int, tune_vision: bool,
     return max(
         tokens * words, patches * towers if tune_vision else vision_bytes(vision, patches, dtype)
     )
-
-
-def image_tokens(max_pixels: int) -> int:
-    """Tokens of the largest image that a model's ``pixels`` allow."""
-    return max_pixels // PIXEL_SIDE**2

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from vlprm.config.block import Block
+from vlprm.config.named import (
+    Given,
+    ModelName,
+    Prompt,
+    QuestionPrompt,
+    ShownQuestion,
+    TrainingName,
+    one_of,
+)
+from vlprm.families import FAMILIES, playing
+from vlprm.families.family import Role
 from vlprm.records import Sampling
 
 
@@ -38,8 +49,9 @@ class HubRef(Block):
     )
 
 
-Role = Literal["policy", "scorer"]
-"""``policy`` draws text; ``scorer`` reads logits of given text: a PRM, or a VLM that judges."""
+_ROLES: Final[tuple[Role, ...]] = ("policy", "scorer")
+_BUILT = "qwen2_5_vl"
+"""Architecture of what rule ``base`` writes (``training.base_architecture``)."""
 
 
 class Engines(Block):
@@ -69,7 +81,10 @@ class ModelConfig(Block):
     """
 
     source: Literal["build", "published"]
-    path: str | None = None
+    family: Annotated[str, one_of(lambda: FAMILIES)] = Field(
+        description="how it shows images and text; see vlprm.families"
+    )
+    path: Given | None = None
     hub: HubRef | None = None
     engines: Engines
     dtype: Literal["float32", "bfloat16"]
@@ -95,6 +110,29 @@ class ModelConfig(Block):
         return data
 
     @model_validator(mode="after")
+    def _family_plays(self) -> Self:
+        family = FAMILIES[self.family]
+        for role in _ROLES:
+            engine, able = getattr(self.engines, role), family.engines.get(role, ())
+            if engine is None or engine in able:
+                continue
+            if able:
+                raise ValueError(
+                    f"engines.{role}: {engine} does not run family {self.family}; say"
+                    f" {' or '.join(able)}"
+                )
+            raise ValueError(
+                f"engines.{role}: {engine}, and family {self.family} is no {role}; leave {role}"
+                f" out, or use a model of {' or '.join(playing(role))}"
+            )
+        if self.source == "build" and family.architecture != _BUILT:
+            raise ValueError(
+                f"source: build writes a checkpoint of {_BUILT}, which family {self.family} does"
+                " not read; say source: published"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _splits(self) -> Self:
         if self.gpus > 1 and self.engines.policy == "transformers":
             raise ValueError(
@@ -113,9 +151,9 @@ class ModelConfig(Block):
 class PolicyConfig(Block):
     """A policy: weights, prompts, the layout of its solutions, decoding."""
 
-    model: str
-    system_prompt: str | None
-    user_prompt: str
+    model: ModelName
+    system_prompt: Prompt | None
+    user_prompt: QuestionPrompt
     layout: Literal["tagged", "blank_lines"]
     sampling: Sampling
 
@@ -124,11 +162,19 @@ class PRMConfig(Block):
     """A process reward model: published weights, or one trained by the run."""
 
     source: Literal["build", "published"]
-    base: str = Field(
+    base: ModelName = Field(
         description="the model it starts from (build), or the model it is (published)"
     )
-    system_prompt: str
-    training: str | None = Field(description="name of a training block; null when published")
+    system_prompt: Prompt
+    question_prompt: ShownQuestion = Field(
+        default="trained",
+        description="how it is shown questions: trained, as the conversations of its training"
+        " show them; policy, as the policy whose steps it reads is asked (upstream); or the"
+        " prompt that it was trained with, where others trained it",
+    )
+    training: TrainingName | None = Field(
+        description="name of a training block; null when published"
+    )
 
     @model_validator(mode="after")
     def _built_by_training(self) -> Self:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from vlprm.errors import UserError
 
 if TYPE_CHECKING:
+    from vlprm.config.block import Block
     from vlprm.config.models import ModelConfig
     from vlprm.config.run import Config
 
-WHOLE = 0.9
+WHOLE_CARD = 0.9
 """Share of a card that can be given to models; the rest is the driver's and CUDA's own."""
 _PART = re.compile(r"([a-z]+):(cpu|\d+(?:,\d+)*)@(\d*\.?\d+)")
 
@@ -34,15 +35,22 @@ class Placement:
     @property
     def shared(self) -> bool:
         """Whether another model of the same job stands on these cards."""
-        return self.memory < WHOLE
+        return self.memory < WHOLE_CARD
 
 
-CPU = Placement((), WHOLE)
+CPU = Placement((), WHOLE_CARD)
+
+
+@dataclass(frozen=True, slots=True)
+class StandsAs:
+    """Marks a slice's field that is an engine: the role whose cards it gets."""
+
+    role: str
 
 
 def alone(model: ModelConfig) -> Placement:
     """A model that has its cards to itself."""
-    return Placement(tuple(range(model.gpus)), WHOLE)
+    return Placement(tuple(range(model.gpus)), WHOLE_CARD)
 
 
 def of_policy(config: Config, policy: str) -> dict[str, Placement]:
@@ -61,21 +69,21 @@ def of_judge(config: Config) -> dict[str, Placement]:
 
 
 def of_training(config: Config, prm: str) -> dict[str, Placement]:
-    """Training of a PRM: one process a card, however many cards it takes to score with it."""
+    """Training of a PRM: one process per card, however many cards it takes to score with it."""
     item = config.prms[prm]
     on_cards = config.models[item.base].gpus and item.training is not None
     cards = config.training[str(item.training)].cards if on_cards else 0
-    return {"training": Placement(tuple(range(cards)), WHOLE)}
+    return {"training": Placement(tuple(range(cards)), WHOLE_CARD)}
 
 
 def of_search(config: Config, policy: str, prm: str) -> dict[str, Placement]:
-    """Guided search: policy and PRM on one card, or the policy's cards first, then the PRM's.
+    """A search: policy and PRM on one card, or the policy's cards first, then the PRM's.
 
     vLLM takes the first cards that a job sees, so the policy always stands there.
     """
     drawing = config.models[config.policies[policy].model]
     scoring = config.models[config.prms[prm].base]
-    wish = config.evaluation.guided.placement
+    wish = config.evaluation.placement
     share = wish.share if isinstance(wish.share, bool) else policy in wish.share
     if share and drawing.gpus == scoring.gpus == 1:
         return {
@@ -83,7 +91,17 @@ def of_search(config: Config, policy: str, prm: str) -> dict[str, Placement]:
             "scorer": Placement((0,), wish.prm_memory),
         }
     behind = range(drawing.gpus, drawing.gpus + scoring.gpus)
-    return {"policy": alone(drawing), "scorer": Placement(tuple(behind), WHOLE)}
+    return {"policy": alone(drawing), "scorer": Placement(tuple(behind), WHOLE_CARD)}
+
+
+def roles(kind: type[Block]) -> dict[str, str]:
+    """Fields of a slice that are engines -> their roles; none for a stage that runs no model."""
+    return {
+        field: mark.role
+        for field, info in kind.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, StandsAs)
+    }
 
 
 def cards(placements: Mapping[str, Placement]) -> int:
@@ -114,5 +132,10 @@ def read(text: str) -> dict[str, Placement]:
                 cure="role:cards@share of their memory, joined by +: policy:0@0.55+scorer:0@0.35",
             )
         devices = () if match[2] == "cpu" else tuple(map(int, match[2].split(",")))
+        if match[1] in found or len(set(devices)) < len(devices):
+            again = f"{match[1]} twice" if match[1] in found else f"a card twice: {part}"
+            raise UserError(
+                f"{text!r} places {again}", where="--placement", cure="name each role and card once"
+            )
         found[match[1]] = Placement(devices, float(match[3]))
     return found

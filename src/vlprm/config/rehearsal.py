@@ -68,7 +68,7 @@ def derive(data: Mapping[str, Any], config: Config, questions: int, steps: int) 
             if not isinstance(item.data, MatrixData):
                 pool[name] = min(item.data.n, POOL)
     for name in config.training:
-        found["training"][name] = found["training"][name] | {"epochs": 1}
+        found["training"][name] = found["training"][name] | {"epochs": 1, "questions": None}
     examples = {"balance": "none", "max_examples": None}
     found["labels"]["examples"] = found["labels"]["examples"] | examples
     found["rehearsal"] = Rehearsal(

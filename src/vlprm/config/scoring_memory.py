@@ -1,4 +1,4 @@
-"""Memory of the packed scorer (``qwen.packed``) from a text tower's shape: numbers, no torch.
+"""Memory of the packed scorer (``families.qwen25vl.packed``) from a text tower's shape.
 
 ``vlprm doctor`` and the scorer itself ask here, so that they cannot disagree.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-KEYS_A_TOKEN = 4
+KEYS_PER_TOKEN = 4
 """Keys gathered for a batch, at most, for each token it may hold: short answers to long questions
 gather their question's keys many times."""
 SLACK = 1.25
@@ -32,7 +32,7 @@ class TextTower(Protocol):
 
 
 def bytes_per_token_scoring(text: TextTower, *, cards: int = 1, width: int = 2) -> int:
-    """Bytes on each card for one more token in a batch; ``width`` bytes a number.
+    """Bytes on each card for one more token in a batch; ``width`` bytes per number.
 
     The larger of a layer's two moments: in attention the hidden states, their norm, queries, the
     gathered keys and values, the mix; in the MLP hidden states, norm, gate and up, their product,
@@ -41,7 +41,7 @@ def bytes_per_token_scoring(text: TextTower, *, cards: int = 1, width: int = 2) 
     states = text.hidden * (3 if cards == 1 else 5)
     queries = text.heads * text.head_dim // cards
     keys = 2 * text.kv_heads * text.head_dim // cards
-    attention = 2 * queries + keys * (1 + KEYS_A_TOKEN)
+    attention = 2 * queries + keys * (1 + KEYS_PER_TOKEN)
     mlp = 3 * text.mlp // cards
     positions = 4 * 3 * text.head_dim * 4 // width  # float32 angles of three axes, at the start
     return int(width * (states + max(attention, mlp, positions)) * SLACK)

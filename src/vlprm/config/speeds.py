@@ -15,14 +15,14 @@ from vlprm.config.work import Job
 SHAPE_GB = 7.5
 """Weights of the shape that was measured."""
 DRAWN_TOKENS = 10_600.0
-"""Tokens a second and card of a policy: 128 questions x 16 in vLLM 0.10.1.1, 916-token prompts
+"""Tokens per second and card of a policy: 128 questions x 16 in vLLM 0.10.1.1, 916-token prompts
 (``bench/results/gpu_shape_3b.json``, policy-small)."""
 REQUESTS = 384.0
-"""Completions a second of vLLM's front end with the card idle: no policy is faster than that."""
+"""Completions per second of vLLM's front end with the card idle: no policy is faster than that."""
 SCORED = 58.0
-"""Candidates a second and card of a PRM: 512 of 8 steps and 1,966 tokens (gpu_shape_3b, scorer)."""
+"""Candidates per second and card of a PRM: 512 of 8 steps, 1,966 tokens (gpu_shape_3b, scorer)."""
 TRAINED_TOKENS = 11_800.0
-"""Tokens a second and card: micro batch 4, gradient checkpointing, ZeRO-2, flash-attn
+"""Tokens per second and card: micro batch 4, gradient checkpointing, ZeRO-2, flash-attn
 (gpu_shape_3b, training-all)."""
 START, READ_GB = 60.0, 0.5
 """Seconds until vLLM stands (measured: 35 to 60), and GB of weights read in a second."""
@@ -30,22 +30,26 @@ START, READ_GB = 60.0, 0.5
 ROLLOUT_TOKENS = 400.0
 """Mean of 64 published candidates (MathVista, upstream's result file): 375."""
 PREFIXES = 8.7
-"""Continued prefixes a rollout: 71.5 million continuations of 515,400 rollouts x 16."""
+"""Continued prefixes per rollout: 71.5 million continuations of 515,400 rollouts x 16."""
 LEFT = 0.5
 """Share of a solution that a continuation still draws, over all its prefixes."""
 CONVERSATION_TOKENS = 2_000.0
 """Of a training conversation: the scored candidates above have 1,977."""
 
+DRAWN_UNTIL_DECIDED = 0.25
+"""Share of all continuations that are still drawn ``until_decided``; an assumption on the safe
+side, no measurement: a right step takes one, a step that is never right takes all of its own."""
 JUDGE_SECONDS = 30.0
 """One reply of a judge behind an API; an assumption, no measurement."""
 CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 530.0, 15.0, 5.0
-"""Completions, candidates and conversations a second of the mini models (3 MB) on one core: the
+"""Completions, candidates and conversations per second of the mini models (3 MB) on one core: the
 first measured alone, the other two beside other work (docs/rehearsal.md), so on the safe side."""
 # seconds for one unit of rules that run no model, each on one core and on the safe side
 PLAIN = {
-    "prepare": 0.05, "published": 0.05, "base": 0.3, "label": 0.002, "examples": 0.002,
-    "grade": 0.02, "grade_guided": 0.02, "select": 0.005, "metrics": 0.002,
-    "step_metrics": 0.002, "tables": 0.0005, "figures": 60.0,
+    "prepare": 0.05, "fingerprint": 0.05, "leaks": 0.002,
+    "import_rollouts": 0.05, "base": 0.3, "label": 0.002, "judges": 0.0005, "examples": 0.002,
+    "grade": 0.02, "grade_search": 0.02, "select": 0.005, "metrics": 0.002,
+    "step_metrics": 0.002, "costs": 0.001, "cost_pages": 60.0, "tables": 0.0005, "figures": 60.0,
 }  # fmt: skip
 
 
@@ -60,13 +64,16 @@ def unit_seconds(job: Job, config: Config) -> float:
     """Seconds of one unit of a job by the stated speeds."""
     if job.rule in PLAIN:
         return PLAIN[job.rule]
-    if job.rule == "judge":
-        judge = config.labels.judge
-        return JUDGE_SECONDS / (judge.concurrency or 1) if judge.engine == "api" else 0.001
+    if job.rule in ("judge", "judge_panel"):
+        panel = config.labels.panel
+        beside = panel.judges[job.keys[0]] if panel and job.rule == "judge_panel" else None
+        judge = beside or config.labels.judge
+        if judge is None or judge.engine != "api":
+            return 0.001
+        return JUDGE_SECONDS / (judge.concurrency or 1)
     model = _models(job, config)[0]
     if job.rule in ("rollout", "estimate"):
-        k = config.labels.estimates.continuations if job.rule == "estimate" else 1
-        completions = PREFIXES * k if job.rule == "estimate" else 1.0
+        completions = _continuations(config) if job.rule == "estimate" else 1.0
         tokens = ROLLOUT_TOKENS * (LEFT if job.rule == "estimate" else 1.0)
         return completions * _drawn(model, tokens)
     if job.rule in ("score", "rank"):
@@ -78,11 +85,19 @@ def unit_seconds(job: Job, config: Config) -> float:
     return _searched(job, config)
 
 
+def _continuations(config: Config) -> float:
+    """Drawn for one rollout."""
+    estimates = config.labels.estimates
+    k = estimates.continuations if estimates else 0
+    stops = estimates is not None and estimates.draw == "until_decided"
+    return PREFIXES * k * (DRAWN_UNTIL_DECIDED if stops else 1.0)
+
+
 def _searched(job: Job, config: Config) -> float:
-    """One question of a guided search: its candidates' tokens are drawn once, every step of each
+    """One question of a search: its candidates' tokens are drawn once, every step of each
     is scored with what precedes it, and one model waits while the other works."""
     policy, prm = _models(job, config)
-    n = config.evaluation.guided.n
+    n = config.searches[job.keys[0]].width
     scored = SCORED * _scale(prm) if prm.gpus else CPU_SCORED
     return n * (_drawn(policy, ROLLOUT_TOKENS) + PREFIXES * LEFT / scored)
 
@@ -111,5 +126,7 @@ def _models(job: Job, config: Config) -> list[ModelConfig]:
         return [models[config.policies[keys[0]].model]]
     if job.rule == "rank":
         return [models[str(config.evaluation.llm_judge)]]
-    prm = models[config.prms[keys[0]].base]
-    return [models[config.policies[keys[1]].model], prm] if job.rule == "search" else [prm]
+    if job.rule == "search":
+        _, prm, policy, _ = keys
+        return [models[config.policies[policy].model], models[config.prms[prm].base]]
+    return [models[config.prms[keys[0]].base]]

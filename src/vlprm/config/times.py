@@ -1,4 +1,4 @@
-"""Run times that follow from counts: units of a job x seconds a unit, stated or rehearsed.
+"""Run times that follow from counts: units of a job x seconds per unit, stated or rehearsed.
 
 Nothing here is part of a rule's params: another speed changes what is asked of the scheduler, and
 no job runs again for it.

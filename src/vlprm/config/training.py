@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from vlprm.config.block import Block
+from vlprm.config.named import DeepSpeedFile
 
 WORKER_MB = 1500
 """Host memory of a data worker: libraries, tokenizer, decoded rows and images of a few batches."""
@@ -20,12 +21,17 @@ class EveryLayer(Block):
     every: int = Field(ge=2)
 
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
 CARDS = 8
 """Of the published training: its batch of 64 is 2 conversations x 4 accumulated x 8 cards."""
 
 
 def _off(value: object) -> bool:
     return value is False
+
+
+def _all(value: object) -> bool:
+    return value is None
 
 
 def _published(value: object) -> bool:
@@ -39,12 +45,12 @@ class PRMTrainingConfig(Block):
     schedule: Literal["cosine", "linear", "constant"]
     warmup_ratio: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
-    betas: tuple[float, float]
+    betas: tuple[Beta, Beta]
     max_grad_norm: float = Field(gt=0)
     epochs: int = Field(gt=0)
-    micro_batch: int = Field(gt=0, description="conversations a device and forward")
+    micro_batch: int = Field(gt=0, description="conversations per device and forward")
     accumulation: int = Field(gt=0)
-    seed: int
+    seed: int = Field(ge=0)
     tune_vision: bool = Field(description="false freezes the vision tower and its merger")
     label_positions: Literal["assistant_turns", "token_scan"] = Field(
         description="loss on the answers only, or on every + and - of the text (as published)"
@@ -52,14 +58,21 @@ class PRMTrainingConfig(Block):
     gradient_checkpointing: bool | EveryLayer = Field(
         description="recompute activations: of all layers, of none, or of every k-th ({every: k})"
     )
-    deepspeed: str | None = Field(description="path of a DeepSpeed configuration, if any")
+    deepspeed: DeepSpeedFile | None = Field(description="path of a DeepSpeed configuration, if any")
     cards: int = Field(
         default=CARDS,
         ge=1,
         exclude_if=_published,
-        description="processes on GPUs, one a card, each with a micro batch; on a CPU there is one",
+        description="processes on GPUs, one per card, each with its micro batch; on a CPU one",
     )
     # absent from slices where they are off: a recipe that does not use them reruns nothing
+    questions: int | None = Field(
+        default=None,
+        gt=0,
+        exclude_if=_all,
+        description="train on the conversations of so many questions, drawn by the recipe's seed "
+        "(fewer lie within more, for a curve over the size); null: all",
+    )
     group_by_length: bool = Field(
         default=False,
         exclude_if=_off,
@@ -74,7 +87,7 @@ class PRMTrainingConfig(Block):
         default=30, ge=0, exclude=True, description="how often the state is saved, to go on from"
     )
     workers: int = Field(
-        default=0, ge=0, exclude=True, description="processes a GPU that read and prepare batches"
+        default=0, ge=0, exclude=True, description="processes per GPU that read and prepare batches"
     )
 
 

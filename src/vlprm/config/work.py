@@ -13,6 +13,8 @@ from vlprm.config import placement
 from vlprm.config.plan import Plan
 
 NO_SHARD = ""
+_MEASURED = (("metrics", "accuracy"), ("step_metrics", "steps"), ("costs", "costs"))
+"""Rules that measure one benchmark, and the tables they write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,10 @@ class Work:
     def jobs(self) -> Iterator[Job]:
         """Rule after rule, roughly in the order of the run."""
         for name in self.plan.data:
-            rule = "published" if name in self.plan.published else "prepare"
+            rule = "import_rollouts" if name in self.plan.published else "prepare"
             for shard, n in self._shards(name):
                 yield self._job(rule, "samples", (name,), shard, n, "question")
+        yield from self._leaks()
         yield from self._bases()
         yield from self._labels()
         yield from self._training()
@@ -72,6 +75,9 @@ class Work:
         recipe = self.config.training[str(self.config.prms[prm].training)]
         most = self.config.labels.examples.max_examples
         n = self.rollouts() if most is None else min(most, self.rollouts())
+        if recipe.questions is not None:
+            each = max((item.rollouts for item in self.config.sources.values()), default=n)
+            n = min(n, recipe.questions * each)
         if self.config.rehearsal is not None:
             n = self.config.rehearsal.conversations
         return n * recipe.epochs
@@ -96,6 +102,17 @@ class Work:
         for number, shard in enumerate(self.plan.shards(name)):
             yield shard, min(data.shard_size, data.n - number * data.shard_size)
 
+    def _leaks(self) -> Iterator[Job]:
+        """The leak check, if there is one."""
+        if self.config.leaks is None:
+            return
+        for name in (*self.config.sources, *self.config.evaluation.benchmarks):
+            for shard, n in self._shards(name):
+                yield self._job("fingerprint", "fingerprints", (name,), shard, n, "question")
+        path = f"{self.plan.root}/leaks/hits.parquet"
+        questions = sum(item.data.n for item in self.config.sources.values())
+        yield Job("leaks", (), NO_SHARD, path, 0, questions, "question")
+
     def _bases(self) -> Iterator[Job]:
         for name, model in self.config.models.items():
             if model.source == "build":
@@ -110,8 +127,16 @@ class Work:
                 keys, units = (policy, name), n * source.rollouts
                 if name not in self.plan.published:
                     yield self._job("rollout", "rollouts", keys, shard, units, "rollout", cards)
-                    yield self._job("estimate", "estimates", keys, shard, units, "rollout", cards)
-                    yield self._job("judge", "verdicts", keys, shard, units, "rollout")
+                    if self.config.labels.estimated:
+                        yield self._job(
+                            "estimate", "estimates", keys, shard, units, "rollout", cards
+                        )
+                    if self.config.labels.judged or self.config.labels.panel:
+                        yield self._job("judge", "verdicts", keys, shard, units, "rollout")
+                panel = self.config.labels.panel
+                for judge in panel.judges if panel else ():
+                    named = (judge, *keys)
+                    yield self._job("judge_panel", "panel", named, shard, units, "rollout")
                 yield self._job("label", "labels", keys, shard, units, "rollout")
 
     def _training(self) -> Iterator[Job]:
@@ -144,19 +169,14 @@ class Work:
                 yield self._job("score", "scores", named, shard, units, unit, self.of_prm(prm))
 
     def _searches(self) -> Iterator[Job]:
-        """A guided search holds policy and PRM at once, on one card or on their own."""
-        for prm in self.config.evaluation.prms:
-            for policy in self.config.evaluation.policies:
-                cards = placement.cards(placement.of_search(self.config, policy, prm))
-                for name in self.config.evaluation.guided_benchmarks:
-                    for shard, n in self._shards(name):
-                        keys = (prm, policy, name)
-                        yield self._job(
-                            "search", "guided", keys, shard, n, "question", cards, ".rollouts"
-                        )
-                        yield self._job(
-                            "grade_guided", "guided", keys, shard, n, "question", 0, ".grades"
-                        )
+        """A search holds policy and PRM at once, on one card or on their own."""
+        kind, unit = "searches", "question"
+        for name, prm, policy, benchmark in self.plan.searches():
+            keys = (name, prm, policy, benchmark)
+            cards = placement.cards(placement.of_search(self.config, policy, prm))
+            for shard, n in self._shards(benchmark):
+                yield self._job("search", kind, keys, shard, n, unit, cards, ".rollouts")
+                yield self._job("grade_search", kind, keys, shard, n, unit, 0, ".grades")
 
     def _pages(self) -> Iterator[Job]:
         evaluation, root = self.config.evaluation, self.plan.root
@@ -166,10 +186,14 @@ class Work:
             for policy in evaluation.policies:
                 path = f"{root}/selections/{policy}/{name}.parquet"
                 yield Job("select", (policy, name), NO_SHARD, path, 0, candidates, "candidate")
-            for rule, file in (("metrics", "accuracy"), ("step_metrics", "steps")):
+            for rule, file in _MEASURED:
                 path = f"{root}/metrics/{name}/{file}.parquet"
                 yield Job(rule, (name,), NO_SHARD, path, 0, candidates * policies, "candidate")
         labelled = self.rollouts()
         path = f"{root}/tables/strategies.csv"
         yield Job("tables", (), NO_SHARD, path, 0, labelled, "rollout")
+        if self.config.labels.panel:
+            path = f"{root}/tables/judges.parquet"
+            yield Job("judges", (), NO_SHARD, path, 0, labelled, "rollout")
+        yield Job("cost_pages", (), NO_SHARD, f"{root}/tables/costs.md", 0, 1, "page")
         yield Job("figures", (), NO_SHARD, f"{root}/figures/accuracy.svg", 0, 1, "page")

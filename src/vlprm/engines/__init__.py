@@ -23,8 +23,8 @@ def load_policy(
 ) -> Policy:
     """The policy a model's configuration names, on the cards of ``placement``.
 
-    Raises UserError when they cannot hold it (``readiness.check_ready``), or when there are
-    several and the engine runs on one.
+    Raises UserError for a checkpoint of another family and cards that cannot hold it
+    (``readiness.check_ready``), or when there are several and the engine runs on one.
     """
     if model.engines.policy != "vllm" and len(placement.devices) > 1:
         raise UserError(
@@ -40,14 +40,7 @@ def load_policy(
         return VLLMPolicy(model_dir, store, model, placement)
     from vlprm.engines.hf_policy import HFPolicy
 
-    return HFPolicy(
-        model_dir,
-        store,
-        pixels=model.pixels,
-        dtype=model.dtype,
-        device=first_device(placement),
-        batch_tokens=model.batch_tokens,
-    )
+    return HFPolicy(model_dir, store, model, placement)
 
 
 @rehearsed.scorer
@@ -56,31 +49,22 @@ def load_scorer(
 ) -> StepScorer:
     """The PRM (or judging VLM) that reads value tokens off a model, on ``placement``'s cards.
 
-    Raises UserError when they cannot hold it (``readiness.check_ready``).
+    Raises UserError for a checkpoint of another family and cards that cannot hold it
+    (``readiness.check_ready``).
     """
     check_ready(model, model_dir, placement, "scorer")
     from vlprm.engines.hf_prm import HFScorer
 
-    return HFScorer(
-        model_dir,
-        store,
-        pixels=model.pixels,
-        dtype=model.dtype,
-        placement=placement,
-        batch_tokens=model.batch_tokens,
-    )
+    return HFScorer(model_dir, store, model, placement)
 
 
 @rehearsed.ready
 def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
     """The judge a configuration names."""
-    from vlprm.engines.judges import ChatJudge, TruthJudge
-
     if judge.engine == "truth":
+        from vlprm.sources.truth import TruthJudge
+
         return TruthJudge()
+    from vlprm.engines.judges import ChatJudge
+
     return ChatJudge(judge, store)
-
-
-def first_device(placement: Placement) -> str:
-    """Where an engine of one process keeps its weights."""
-    return f"cuda:{placement.devices[0]}" if placement.devices else "cpu"

@@ -6,19 +6,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
+from vlprm.config.models import ModelConfig
+from vlprm.config.placement import Placement
+from vlprm.engines.cards import devices_of
 from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.sampling import draw, uniforms
 from vlprm.errors import UserError
+from vlprm.families import FAMILIES
+from vlprm.families.architectures import ARCHITECTURES
+from vlprm.families.family import Images
 from vlprm.protocols import Completion, GenerationRequest
-from vlprm.qwen.control_tokens import control_tokens
-from vlprm.qwen.decoder import Decoder, KeyValues
-from vlprm.qwen.inputs import Images, PixelBounds, QwenInputs
-from vlprm.qwen.model import Dtype, load_model
 from vlprm.records import ImageRef, Sampling
 
 KEEP = 0.75
@@ -45,34 +47,24 @@ class _Row:
 
 
 class HFPolicy:
-    """``protocols.Policy`` over a Qwen2.5-VL checkpoint, on CPU or GPU."""
+    """``protocols.Policy`` over a checkpoint of a known architecture, on the CPU or one GPU."""
 
     def __init__(
-        self,
-        model_dir: Path,
-        store: Images,
-        *,
-        pixels: PixelBounds,
-        dtype: Dtype,
-        device: str,
-        batch_tokens: int,
+        self, model_dir: Path, store: Images, model: ModelConfig, placement: Placement
     ) -> None:
-        self._decoder = Decoder(load_model(model_dir, dtype=dtype, device=device))
-        self._inputs = QwenInputs(model_dir, store, pixels)
-        self._batch_tokens = batch_tokens
-        tokenizer = self._inputs.tokenizer
+        """Raises UserError for an absent card, and a folder that is no such checkpoint."""
+        family = FAMILIES[model.family]
+        architecture = ARCHITECTURES[family.architecture]
+        device = devices_of(placement)[0]
+        self._inputs = architecture.inputs(family, model_dir, store, model.pixels)
+        self._decoder = architecture.decoder(model_dir, model.dtype, str(device))
+        self._batch_tokens = model.batch_tokens
         vocabulary = self._decoder.head.weight.shape[0]
-        control = control_tokens(model_dir, tokenizer, vocabulary)
-        self._ends = control.ends
+        control = self._inputs.control(vocabulary)
+        self._ends, self._pieces = control.ends, self._inputs.pieces
         barred = torch.zeros(vocabulary, dtype=torch.bool)
         barred[list(control.barred)] = True
         self._barred = barred.to(self._decoder.device)
-        letters = {letter: byte for byte, letter in bytes_to_unicode().items()}
-        names = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-        special = set(tokenizer.all_special_tokens)
-        self._pieces = [
-            name.encode() if name in special else bytes(letters[c] for c in name) for name in names
-        ]
 
     @torch.inference_mode()
     def generate(
@@ -116,11 +108,7 @@ class HFPolicy:
         decoder = self._decoder
         ids = torch.tensor([prompt.ids for prompt in prompts], device=decoder.device)
         patches = self._inputs.patches([ref for prompt in prompts for ref in prompt.images])
-        grid = patches.grid_thw if patches else None
-        embedded = decoder.embed(ids, patches.pixel_values if patches else None, grid)
-        positions, delta = decoder.positions(ids, grid)
-        cache = decoder.empty(len(prompts), ids.shape[1])
-        last = decoder.run(embedded, positions, cache)[:, -1]
+        last, delta, cache = decoder.prefill(ids, patches)
         rows = [
             _Row(owner, number, tuple(text.encode() for text in prompt.request.stop))
             for owner, prompt in enumerate(prompts)
@@ -157,7 +145,7 @@ class HFPolicy:
         rows: list[_Row],
         hidden: Tensor,
         delta: Tensor,
-        cache: KeyValues,
+        cache: Any,
         chances: Tensor,
         sampling: Sampling,
         seen: Tensor | None,
@@ -187,8 +175,7 @@ class HFPolicy:
                 cache, delta, drawn = cache.rows(index), delta[index], drawn[index]
                 chances = chances[index.cpu()]
                 seen = None if seen is None else seen[index]
-            positions = (delta + cache.length).expand(3, -1)[..., None]
-            hidden = decoder.run(decoder.text.embed_tokens(drawn[:, None]), positions, cache)[:, 0]
+            hidden = decoder.step(drawn, delta, cache)
 
     def _push(self, row: _Row, token: int, last: bool) -> Completion | None:
         """Add a token; the completion if the row has ended."""

@@ -19,20 +19,23 @@ import torch
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.config.scoring_memory import batch_bound, scoring_tokens
+from vlprm.engines.candidates import by_question, key_of
 from vlprm.engines.cards import devices_of, room
-from vlprm.engines.conversations import families, key_of
 from vlprm.engines.packed_prm import PackedScorer
 from vlprm.engines.padded_prm import PaddedScorer
 from vlprm.errors import UserError
-from vlprm.prm.format import VALUE_TOKENS
+from vlprm.families import FAMILIES
+from vlprm.families.conversations import ConversationTokens
+from vlprm.families.family import Images
+from vlprm.families.qwen25vl import attention, elementwise
+from vlprm.families.qwen25vl.decoder import Decoder
+from vlprm.families.qwen25vl.inputs import QwenInputs
+from vlprm.families.qwen25vl.model import batch_vision, head_widths, load_model, read_model
+from vlprm.families.qwen25vl.packed import PackedDecoder, Work
 from vlprm.protocols import ScoreRequest, StepLogits
-from vlprm.qwen import attention, elementwise
-from vlprm.qwen.decoder import Decoder
-from vlprm.qwen.inputs import Images, PixelBounds, QwenInputs
-from vlprm.qwen.model import Dtype, batch_vision, head_widths, load_model, read_model
-from vlprm.qwen.packed import PackedDecoder, Work
 
 SWITCH = "VLPRM_SCORER"
 """Environment variable: ``padded`` or ``packed`` instead of what the device asks for."""
@@ -68,29 +71,28 @@ class HFScorer:
         self,
         model_dir: Path,
         store: Images,
-        *,
-        pixels: PixelBounds,
-        dtype: Dtype,
+        model: ModelConfig,
         placement: Placement,
-        batch_tokens: int,
         variant: Variant | None = None,
     ) -> None:
         """Raises UserError before weights are read for a tokenizer without value tokens and absent
         cards, after that for a shape that does not split over the cards and too little memory."""
         how = variant or Variant()
-        self._inputs = QwenInputs(model_dir, store, pixels)
-        values = [self._inputs.token_id(token) for token in VALUE_TOKENS]
+        family = FAMILIES[model.family]
+        assert family.prm is not None  # the configuration asks for nothing else
+        self._inputs = QwenInputs(family, model_dir, store, model.pixels)
+        self._tokens = ConversationTokens(family.prm, self._inputs)
         devices = devices_of(placement)
         if how.devices is not None:
             devices = tuple(torch.device(name) for name in how.devices)
         self._engine: PackedScorer | PaddedScorer
         if _packed(how, devices):
-            self._engine = self._pack(
-                model_dir, dtype, devices, values, batch_tokens, placement.memory, how
-            )
+            self._engine = self._pack(model_dir, model, devices, placement.memory, how)
         else:
-            model = load_model(model_dir, dtype=dtype, device=str(devices[0]))
-            self._engine = PaddedScorer(Decoder(model), self._inputs, values, batch_tokens)
+            loaded = load_model(model_dir, dtype=model.dtype, device=str(devices[0]))
+            self._engine = PaddedScorer(
+                Decoder(loaded), self._inputs, self._tokens, model.batch_tokens
+            )
 
     @property
     def work(self) -> Work | None:
@@ -100,26 +102,24 @@ class HFScorer:
     @torch.inference_mode()
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[StepLogits, ...]]:
         """See ``protocols.StepScorer``. Requests of one question share their prefix."""
-        found = self._engine.score(families(requests))
+        found = self._engine.score(by_question(requests))
         return [found[key_of(request)] for request in requests]
 
     @torch.inference_mode()
     def _pack(
         self,
         model_dir: Path,
-        dtype: Dtype,
+        config: ModelConfig,
         devices: tuple[torch.device, ...],
-        values: Sequence[int],
-        batch_tokens: int,
         share: float,
         how: Variant,
     ) -> PackedScorer:
         on_cards = devices[0].type == "cuda"
         others = [torch.cuda.memory_allocated(item) if on_cards else 0 for item in devices]
-        model = read_model(model_dir, dtype=dtype)
-        used = attention.choose(devices[0], getattr(torch, dtype), head_widths(model))
+        model = read_model(model_dir, dtype=config.dtype)
+        used = attention.choose(devices[0], getattr(torch, config.dtype), head_widths(model))
         batch_vision(model, used)
-        rows: Tensor = model.lm_head.weight[list(values)].to(devices[0])
+        rows: Tensor = model.lm_head.weight[list(self._tokens.values)].to(devices[0])
         text = _text(model)
         decoder = PackedDecoder(
             model, devices, used, elementwise.choose(devices[0], how.elementwise)
@@ -140,8 +140,9 @@ class HFScorer:
         return PackedScorer(
             decoder,
             self._inputs,
+            self._tokens,
             rows,
-            batch_tokens=batch_bound(batch_tokens, most),
+            batch_tokens=batch_bound(config.batch_tokens, most),
             most_tokens=most,
         )
 

@@ -14,15 +14,19 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from vlprm.config.scoring_memory import KEYS_A_TOKEN
-from vlprm.engines.conversations import Branch, Conversations, Family, Found, shared
+from vlprm.config.scoring_memory import KEYS_PER_TOKEN
+from vlprm.engines.candidates import Candidates, Found, Key, logits
 from vlprm.errors import UserError
-from vlprm.qwen.inputs import QwenInputs
-from vlprm.qwen.packed import PackedDecoder, Part, Work
+from vlprm.families.conversations import Branch, Conversation, ConversationTokens
+from vlprm.families.qwen25vl.inputs import QwenInputs
+from vlprm.families.qwen25vl.packed import PackedDecoder, Part, Work
 from vlprm.records import ImageRef
 
 IN_FLIGHT = 2
 """Batches queued on the card before the host waits: bounds what they hold in memory."""
+
+
+_Asked = tuple[Key, Branch]
 
 
 @dataclass(slots=True)
@@ -32,7 +36,7 @@ class _Batch:
     parts: list[Part] = field(default_factory=list)
     positions: list[Tensor] = field(default_factory=list)
     readouts: list[list[int]] = field(default_factory=list)
-    branches: list[Branch] = field(default_factory=list)
+    branches: list[_Asked] = field(default_factory=list)
     images: list[ImageRef] = field(default_factory=list)
     tokens: int = 0
     keys: int = 0
@@ -40,7 +44,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Prefix:
-    """The beginning that a family's branches share."""
+    """The beginning that candidates of a question share."""
 
     ids: tuple[int, ...]
     images: tuple[ImageRef, ...]
@@ -49,12 +53,13 @@ class _Prefix:
 
 
 class PackedScorer:
-    """Families of requests to logits over a ``PackedDecoder``."""
+    """Candidates of questions to logits over a ``PackedDecoder``."""
 
     def __init__(
         self,
         decoder: PackedDecoder,
         inputs: QwenInputs,
+        tokens: ConversationTokens,
         values: Tensor,
         *,
         batch_tokens: int,
@@ -64,20 +69,19 @@ class PackedScorer:
 
         Batches hold ``batch_tokens``; one longer conversation may go alone, up to ``most_tokens``.
         """
-        self._decoder, self._inputs = decoder, inputs
-        self._conversations = Conversations(inputs)
+        self._decoder, self._inputs, self._tokens = decoder, inputs, tokens
         self._values = values.float().T.contiguous()
         self._batch_tokens, self._most = min(batch_tokens, most_tokens), most_tokens
         self.work = Work()
 
-    def score(self, families: Sequence[Family]) -> Found:
-        """The logits of every conversation.
+    def score(self, questions: Sequence[Candidates]) -> Found:
+        """The logits of every candidate.
 
         Raises UserError for one that does not fit the card's memory.
         """
         found: Found = {}
-        queued: deque[tuple[list[Branch], Tensor, torch.cuda.Event | None]] = deque()
-        for batch in self._batches(families):
+        queued: deque[tuple[list[_Asked], Tensor, torch.cuda.Event | None]] = deque()
+        for batch in self._batches(questions):
             queued.append(self._start(batch))
             if len(queued) > IN_FLIGHT:
                 found |= _read(*queued.popleft())
@@ -85,48 +89,48 @@ class PackedScorer:
             found |= _read(*queued.popleft())
         return found
 
-    def _batches(self, families: Sequence[Family]) -> Iterator[_Batch]:
+    def _batches(self, questions: Sequence[Candidates]) -> Iterator[_Batch]:
         batch = _Batch()
-        for number, family in enumerate(families):
-            self._inputs.ahead(ref for later in families[number:] for ref in later.images)
-            members = self._conversations.branches(family)
-            prefix = self._prefix(family, members)
+        for number, candidates in enumerate(questions):
+            self._inputs.ahead(ref for later in questions[number:] for ref in later.images)
+            asked = candidates.conversation(self._tokens)
+            prefix = self._prefix(asked)
             owner: int | None = None
-            for branch in members:
-                new = len(branch.ids) - len(prefix.ids)
-                tokens = batch.tokens + new + (0 if owner is not None else len(prefix.ids))
-                keys = batch.keys + len(branch.ids) + (0 if owner is not None else len(prefix.ids))
+            for key, branch in zip(candidates.keys, asked.branches, strict=True):
+                whole = len(prefix.ids) + len(branch.ids)
+                begun = 0 if owner is not None else len(prefix.ids)
+                tokens = batch.tokens + len(branch.ids) + begun
+                keys = batch.keys + whole + begun
                 if batch.branches and (
-                    tokens > self._batch_tokens or keys > KEYS_A_TOKEN * self._batch_tokens
+                    tokens > self._batch_tokens or keys > KEYS_PER_TOKEN * self._batch_tokens
                 ):
                     yield batch
                     batch, owner = _Batch(), None
-                if len(branch.ids) > self._most:
-                    raise self._too_long(len(branch.ids))
+                if whole > self._most:
+                    raise self._too_long(whole)
                 if owner is None:
                     owner = _begin(batch, prefix)
-                _add(batch, branch, prefix, owner)
+                _add(batch, (key, branch), prefix, owner)
         if batch.branches:
             yield batch
 
-    def _prefix(self, family: Family, members: Sequence[Branch]) -> _Prefix:
-        ids = members[0].ids[: shared(members)]
-        grids = [self._inputs.grid(ref) for ref in family.images]
-        positions, delta = self._decoder.rope(ids, torch.tensor(grids) if grids else None)
-        return _Prefix(ids, family.images, positions, delta)
+    def _prefix(self, asked: Conversation) -> _Prefix:
+        grids = [self._inputs.grid(ref) for ref in asked.images]
+        positions, delta = self._decoder.rope(asked.prefix, torch.tensor(grids) if grids else None)
+        return _Prefix(asked.prefix, asked.images, positions, delta)
 
-    def _start(self, batch: _Batch) -> tuple[list[Branch], Tensor, torch.cuda.Event | None]:
+    def _start(self, batch: _Batch) -> tuple[list[_Asked], Tensor, torch.cuda.Event | None]:
         """Queue a batch on the card; its logits arrive in host memory later."""
         patches = self._inputs.patches(batch.images)
         last, work = self._decoder.run(batch.parts, batch.positions, patches, batch.readouts)
         self.work += work
-        logits = (last.float() @ self._values).to("cpu", non_blocking=True)
+        pairs = (last.float() @ self._values).to("cpu", non_blocking=True)
         if last.device.type != "cuda":
-            return batch.branches, logits, None
+            return batch.branches, pairs, None
         with torch.cuda.device(last.device):
             event = torch.cuda.Event()
             event.record()
-        return batch.branches, logits, event
+        return batch.branches, pairs, event
 
     def _too_long(self, tokens: int) -> UserError:
         return UserError(
@@ -147,24 +151,24 @@ def _begin(batch: _Batch, prefix: _Prefix) -> int:
     return len(batch.parts) - 1
 
 
-def _add(batch: _Batch, branch: Branch, prefix: _Prefix, owner: int) -> None:
-    start = len(prefix.ids)
-    steps = torch.arange(start, len(branch.ids)) + prefix.delta
-    batch.parts.append(Part(branch.ids[start:], owner))
+def _add(batch: _Batch, asked: _Asked, prefix: _Prefix, owner: int) -> None:
+    branch, start = asked[1], len(prefix.ids)
+    steps = torch.arange(start, start + len(branch.ids)) + prefix.delta
+    batch.parts.append(Part(branch.ids, owner))
     batch.positions.append(steps.expand(3, -1))
     batch.readouts.append([at - start for at in branch.readouts])
-    batch.branches.append(branch)
-    batch.tokens += len(branch.ids) - start
-    batch.keys += len(branch.ids)
+    batch.branches.append(asked)
+    batch.tokens += len(branch.ids)
+    batch.keys += start + len(branch.ids)
 
 
-def _read(branches: list[Branch], logits: Tensor, event: torch.cuda.Event | None) -> Found:
+def _read(branches: list[_Asked], values: Tensor, event: torch.cuda.Event | None) -> Found:
     if event is not None:
         event.synchronize()
-    pairs = logits.tolist()
+    pairs = values.tolist()
     found: Found = {}
     place = 0
-    for branch in branches:
-        found[branch.key] = branch.logits(pairs[place : place + len(branch.readouts)])
+    for key, branch in branches:
+        found[key] = logits(branch, pairs[place : place + len(branch.readouts)])
         place += len(branch.readouts)
     return found

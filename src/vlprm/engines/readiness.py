@@ -8,10 +8,11 @@ from pathlib import Path
 
 from vlprm.config import memory
 from vlprm.config.memory import GIB, Need
-from vlprm.config.models import ModelConfig, Role
+from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
-from vlprm.config.shapes import read_shapes
 from vlprm.errors import UserError
+from vlprm.families import FAMILIES
+from vlprm.families.family import Role
 
 DRIVER = Path("/proc/driver/nvidia/version")
 """There where the machine has NVIDIA's driver loaded, inside a container too."""
@@ -20,13 +21,14 @@ _IMAGE = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
 
 
 def check_ready(model: ModelConfig, model_dir: Path, placement: Placement, role: Role) -> None:
-    """Compare what a model needs in its role with each card of its placement.
+    """Is this the checkpoint of its family, and do the cards of its placement hold it in its role?
 
     vLLM takes its whole share at its start (0.10.1.1, v1/worker/gpu_worker.py: init_device), so
-    all of it must be free; the other engines need what their shapes say. Raises UserError when
-    torch sees no card or too few, when the model cannot be split, does not fit its share, or when
-    others hold the memory.
+    all of it must be free; the other engines need what their shapes say. Raises UserError for a
+    checkpoint of another family, when torch sees no card or too few, when the model cannot be
+    split, does not fit its share, or when others hold the memory.
     """
+    FAMILIES[model.family].check_checkpoint(model_dir)
     if not placement.devices:
         return
     check_cards(max(placement.devices) + 1)
@@ -129,7 +131,7 @@ def _need(model: ModelConfig, model_dir: Path, cards: int, role: Role) -> int:
 
     Raises UserError for a model that its engine cannot split so.
     """
-    shapes = read_shapes(model_dir)
+    shapes = FAMILIES[model.family].read_shapes(model_dir)
     if shapes is None:
         return sum(file.stat().st_size for file in model_dir.glob("*.safetensors")) // cards
     engine = str(getattr(model.engines, role))

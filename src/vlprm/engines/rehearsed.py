@@ -29,8 +29,6 @@ from vlprm.records import Sampling
 
 P = ParamSpec("P")
 E = TypeVar("E")
-_AHEAD = "### Solution Process:"
-"""Ends the question in the first turn (``prm.format.render_turns``)."""
 _SEEDS = 1 << 63
 
 
@@ -169,13 +167,14 @@ class FullScorer:
 
 def _question(request: ScoreRequest) -> tuple[str, tuple[str, ...]]:
     """What candidates of one question share."""
-    question = request.turns[0].partition(_AHEAD)[0]
-    return question, tuple(ref.sha256 for ref in request.images)
+    return request.question, tuple(ref.sha256 for ref in request.images)
 
 
 def _variant(request: ScoreRequest, question: int, candidate: int) -> ScoreRequest:
     """The same length, another question and candidate: numbers of fixed width tell them apart."""
-    first, *rest = request.turns
-    turns = [first.replace(_AHEAD, f"{question:04d}\n{_AHEAD}", 1), *rest]
-    turns[-1] += f"{candidate:04d}"
-    return replace(request, id=f"{request.id}~{question}.{candidate}", turns=tuple(turns))
+    return replace(
+        request,
+        id=f"{request.id}~{question}.{candidate}",
+        question=f"{request.question}{question:04d}",
+        steps=(*request.steps[:-1], f"{request.steps[-1]}{candidate:04d}"),
+    )

@@ -18,7 +18,7 @@ from torch import Tensor
 from vlprm.engines.sampling import draw
 from vlprm.records import Sampling
 
-ROWS_A_DRAW = 128
+ROWS_PER_DRAW = 128
 """Rows drawn together: bounds the float64 copies of the logits (0.16 GB for 150,000 tokens)."""
 _BLOCK = 256
 
@@ -102,8 +102,8 @@ class SeededRows:
         # the usual batch has one group: no copy of its logits
         some = logits if len(rows) == len(logits) else logits[_indices(rows, logits)]
         drawn = []
-        for start in range(0, len(rows), ROWS_A_DRAW):
-            part = slice(start, start + ROWS_A_DRAW)
+        for start in range(0, len(rows), ROWS_PER_DRAW):
+            part = slice(start, start + ROWS_PER_DRAW)
             seen = None if slots is None or self._seen is None else self._seen[slots[part]]
             drawn.append(draw(some[part], chances[part], sampling, seen))
         return torch.cat(drawn)

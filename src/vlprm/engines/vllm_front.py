@@ -1,6 +1,6 @@
 """Prompts for vLLM 0.10.1.1, prepared once each, beside the engine's thread.
 
-``LLM.generate`` renders, tokenises, hashes and processes a prompt once a request. Here a question
+``LLM.generate`` renders, tokenises, hashes and processes a prompt once per request. Here a question
 (chat and images) is processed once, in a thread, and every continuation and every seed of it is
 a copy of that request: only a prefix is tokenised anew.
 """
@@ -19,11 +19,10 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from vlprm.engines.families import Family
 from vlprm.errors import UserError
+from vlprm.families.control_tokens import ControlTokens
+from vlprm.families.family import ImageRule, Images, PixelBounds
 from vlprm.protocols import GenerationRequest
-from vlprm.qwen.control_tokens import ControlTokens
-from vlprm.qwen.inputs import Images, PixelBounds
 from vlprm.records import ImageRef, Message
 
 AHEAD = 64
@@ -105,14 +104,14 @@ class Front:
         placeholder: Any,
         control: ControlTokens,
         store: Images,
-        family: Family,
+        rule: ImageRule,
         pixels: PixelBounds,
         longest: int,
     ) -> None:
         self._template = tokenizer.apply_chat_template
         self._processor, self._placeholder = processor, placeholder
         self._control, self._store = control, store
-        self._family, self._pixels, self._longest = family, pixels, longest
+        self._rule, self._pixels, self._longest = rule, pixels, longest
         self._encode = tokenizer.backend_tokenizer.encode
         self._begin = tokenizer.bos_token
         added = {n: token.content for n, token in tokenizer.added_tokens_decoder.items()}
@@ -179,7 +178,7 @@ class Front:
         if images:
             asked["multi_modal_data"] = {"image": images}
             # the engine's own setting of use_fast loses to a default (models/qwen2_5_vl.py:792)
-            asked["mm_processor_kwargs"] = dict(self._family.processor(self._pixels))
+            asked["mm_processor_kwargs"] = dict(self._rule.processor(self._pixels))
         if not hasattr(self._local, "processor"):
             self._local.processor = self._processor()
         _, request = self._local.processor.process_inputs("", asked, self._placeholder)
@@ -203,7 +202,7 @@ class Front:
     def _image(self, ref: ImageRef) -> Image.Image:
         """The image at the family's size, named by its content."""
         image = self._store.open(ref)
-        size = self._family.size(ref, self._pixels)
+        size = self._rule.size(ref, self._pixels)
         if image.size != size:
             image = image.resize(size, Image.Resampling.BICUBIC)
         # vLLM takes this tag for the image's hash (multimodal/hasher.py: serialize_item)

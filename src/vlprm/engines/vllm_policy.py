@@ -16,16 +16,16 @@ from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
 from vlprm.determinism import settle_one
 from vlprm.engines.failures import EngineDiedError
-from vlprm.engines.families import family_of
 from vlprm.engines.vllm_front import Front, Prompt, SharedHashes
 from vlprm.errors import UserError
+from vlprm.families import FAMILIES
+from vlprm.families.control_tokens import control_tokens
+from vlprm.families.family import Images
 from vlprm.protocols import Completion, GenerationRequest
-from vlprm.qwen.control_tokens import control_tokens
-from vlprm.qwen.inputs import Images
 from vlprm.records import Sampling
 
 VERSION = "0.10.1.1"
-IMAGES_A_PROMPT = 16
+IMAGES_PER_PROMPT = 16
 HEAD_WIDTHS = frozenset(range(32, 257, 32))
 """Head widths of vLLM's FlashAttention (0.10.1.1, v1/attention/backends/flash_attn.py:57)."""
 FLEX_BLOCKS = 4096
@@ -33,12 +33,18 @@ FLEX_BLOCKS = 4096
 whose mask has an entry for every query and every token of the whole cache. The large mini model
 (48) with a fifth of an 80 GB card got 6.1 million tokens of cache, and died of a 28 GB mask."""
 
+COMPILATION = {"inductor_compile_config": {"triton.autotune_pointwise": False}}
+"""What vLLM hands torch's compiler. By default that picks among forms of a kernel by timing them,
+and forms of a sum over fewer than 256 numbers add in another order (torch 2.7.1,
+_inductor/runtime/triton_heuristics.py: _persistent_reduction_configs): two engines that compiled
+on their own drew other texts at the mini models' width."""
+
 
 class VLLMPolicy:
     """``protocols.Policy`` over ``vllm.LLM``; needs the gpu image and a GPU.
 
     The policy's cards are the first ones the process sees: vLLM numbers them from 0 and cannot be
-    told otherwise once CUDA is up. With several it starts one worker process a card itself.
+    told otherwise once CUDA is up. With several it starts one worker process per card itself.
 
     ``placement.memory`` is the share of a card that vLLM takes for weights, activations and
     key-value cache. It asks at its start that this share is free and counts only what it takes
@@ -61,15 +67,15 @@ class VLLMPolicy:
     ) -> None:
         """``options``: further arguments of ``vllm.LLM``, for tests and measurements."""
         self._where = str(model_dir)
-        family = family_of(model_dir)
+        family = FAMILIES[model.family]
         vllm = _vllm(placement)
         from transformers import AutoConfig, AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(model_dir, local_files_only=True)
         shape = AutoConfig.from_pretrained(model_dir, local_files_only=True).get_text_config()
         # Gemma 3's config.json leaves the size of its vocabulary to transformers
-        self._control = control_tokens(model_dir, tokenizer, int(shape.vocab_size))
-        processor = dict(family.processor(model.pixels))
+        self._control = control_tokens(family.tokens, model_dir, tokenizer, int(shape.vocab_size))
+        processor = dict(family.images.processor(model.pixels))
         arguments: dict[str, Any] = {
             "model": self._where,
             "dtype": model.dtype,
@@ -80,12 +86,13 @@ class VLLMPolicy:
             "max_num_seqs": VLLM_SEQUENCES,
             "enable_prefix_caching": True,
             "enable_chunked_prefill": True,
-            "limit_mm_per_prompt": {"image": IMAGES_A_PROMPT, "video": 0},
+            "limit_mm_per_prompt": {"image": IMAGES_PER_PROMPT, "video": 0},
             "mm_processor_kwargs": processor,
             # two caches of it that must agree are of no use within one process
             "mm_processor_cache_gb": 0,
             "logits_processors": ["vlprm.engines.vllm_draws:SeededDraws"],
             "additional_config": {"vlprm_barred": list(self._control.barred)},
+            "compilation_config": COMPILATION,
             "seed": 0,
             "disable_log_stats": True,
         }
@@ -114,7 +121,7 @@ class VLLMPolicy:
             vllm.SamplingParams(max_tokens=1),
             self._control,
             store,
-            family,
+            family.images,
             model.pixels,
             int(self._engine.model_config.max_model_len),
         )

@@ -18,6 +18,12 @@ _CURES = {
     errno.EDQUOT: "your disk quota is used up: free some space, then rerun",
     errno.EACCES: "make the folder writable, or choose another results folder",
     errno.EROFS: "the file system is read-only: choose another results folder",
+    errno.EPERM: "make the folder writable, or choose another results folder",
+    errno.EISDIR: "a folder stands where the file is to be: move it away, or name another file",
+    errno.ENOTDIR: "a file stands where a folder is to be: move it away, or name another folder",
+    errno.EEXIST: "a file stands where a folder is to be: move it away, or name another folder",
+    errno.ENAMETOOLONG: "give shorter names",
+    errno.ELOOP: "a link points at itself: remove it, or name another file",
 }
 
 
@@ -29,8 +35,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
+    except FileNotFoundError as error:  # as in /proc, where no folder can be made
+        cure = "name a file in a folder that can be made"
+        what = f"could not write: {error.strerror}"
+        raise UserError(what, where=str(path), cure=cure) from error
     except OSError as error:
         raise explained(error, path) from error
     temporary = Path(name)
@@ -44,12 +56,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_left_over(path: Path) -> None:
+    """Remove temporaries that killed writers of a file left; for the one process that writes it."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def atomic_folder(folder: Path, last: str) -> Iterator[Path]:
     """Yield an empty scratch folder inside ``folder``; move its files up when the block succeeds.
 
-    For checkpoints, whose files a library writes: ``last`` is moved after all others, so its
-    presence means complete. Subfolders are dropped. Raises UserError when the disk is full,
+    This is for checkpoints, whose files a library writes. ``last`` is moved after all others, so
+    its presence means complete. Subfolders are dropped. Raises UserError when the disk is full,
     over quota or not writable; nothing is left behind.
     """
     scratch = folder / ".unfinished"
@@ -81,7 +99,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def explained(error: Exception, path: Path) -> Exception:
-    """The error as a UserError where its cause is the disk or its rights, else the error itself."""
+    """A UserError where the cause is the disk or its permissions, otherwise the error itself."""
     number = getattr(error, "errno", None)
     if number is None:  # safetensors reports the number in words: "... (os error 28)"
         found = re.search(r"\(os error (\d+)\)", str(error))

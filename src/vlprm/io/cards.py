@@ -1,8 +1,9 @@
 """Memory in use on the cards of a job, asked of the driver's own library (NVML) without CUDA.
 
-torch counts its own allocations alone; vLLM's workers, NCCL and CUDA contexts are on the card too.
-NVML sees them all, costs microseconds a call, and takes no context. Through ctypes: ``nvidia-smi``
-would be a process every half second, and no package of the images declares pynvml.
+torch counts only its own allocations, but vLLM's workers, NCCL and CUDA contexts are on the card
+too. NVML sees them all, costs microseconds per call, and takes no context. It is called through
+ctypes: ``nvidia-smi`` would be a process every half second, and no package of the images declares
+pynvml.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The code version of a stage: a digest of the files of the package that its module reaches.
 
 Reached means imported, directly or through others, at the top of a module or inside a function
-(engines are imported when they are asked for). A change of a table's layout thus leaves the code
-version of the rollouts alone. Data files (prompts, tables of figures) count with their folder.
+(engines are imported when they are needed; where a registry imports by name, its whole folder
+counts). So a change to a table's layout does not change the code version of the rollouts. Data
+files (prompts, tables of figures) count with their folder.
 """
 
 from __future__ import annotations
@@ -60,12 +61,15 @@ def _file(module: str) -> Path | None:
 
 def _imported(path: Path) -> set[str]:
     names: set[str] = set()
+    folder = (PACKAGE.name, *path.parent.relative_to(PACKAGE).parts)
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Name) and node.id == "import_module":
+            names |= {".".join((*folder, other.stem)) for other in path.parent.glob("*.py")}
     parts = [name.split(".") for name in names]
     # importing a.b.c runs a and a.b too
     return {".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}

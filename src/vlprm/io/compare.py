@@ -1,7 +1,8 @@
 """Two runs of one configuration, result by result: are they the same bytes?
 
-Volatile files are left out on purpose: ``*.timing.json`` (times, host), logs, the parts of what is
-not finished, and Snakemake's HTML report and the RO-Crate export, which carry dates.
+Volatile files are left out on purpose: ``*.timing.json`` (times, host), logs, reply ledgers (a
+remote judge's hold its replies in the order in which they came), and Snakemake's HTML report and
+the RO-Crate export, which carry dates.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from vlprm.io.manifest import sha256_of
 log = logging.getLogger(__name__)
 
 Outcome = Literal["same", "differs", "missing"]
-VOLATILE = ("*.timing.json", "*.log", "*.tmp", "report.html", "ro-crate-metadata.json")
+VOLATILE = (
+    *("*.timing.json", "*.log", "*.tmp", "*.ledger", "*.running.json"),
+    *("report.html", "ro-crate-metadata.json"),
+)
 VOLATILE_FOLDERS = frozenset({"logs", ".snakemake"})
 
 
@@ -39,7 +43,7 @@ def results_of(root: Path) -> Iterator[str]:
         relative = PurePosixPath(path.relative_to(root).as_posix())
         folders = relative.parts[:-1]
         volatile = any(relative.match(pattern) for pattern in VOLATILE)
-        volatile |= any(name in VOLATILE_FOLDERS or name.endswith(".parts") for name in folders)
+        volatile |= not VOLATILE_FOLDERS.isdisjoint(folders)
         if path.is_file() and not volatile:
             yield str(relative)
 
@@ -48,7 +52,7 @@ def differences(first: Path, second: Path) -> list[Difference]:
     """Every artefact of either tree with its outcome, sorted by path.
 
     Raises UserError when a tree does not exist or holds no result at all: two empty folders
-    are no proof of anything.
+    prove nothing.
     """
     trees = []
     for root in (first, second):
@@ -64,7 +68,7 @@ def differences(first: Path, second: Path) -> list[Difference]:
 
 
 def compare_runs(first: Path, second: Path) -> int:
-    """Log one line an artefact and a closing count; 0 when all are the same, else 1."""
+    """Log one line per artefact and a final count; 0 when all are the same, otherwise 1."""
     found = differences(first, second)
     for item in found:
         log.info("%-7s %s  %s", item.outcome, (item.first or item.second or "")[:16], item.path)

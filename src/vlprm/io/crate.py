@@ -1,7 +1,7 @@
 """A run's provenance as an RO-Crate 1.1 in the Provenance Run Crate 0.5 profile (JSON-LD).
 
-Written by hand: the profile is a list of entities, and the ``rocrate`` package would stamp it with
-the current time and copy every file. Terms: w3id.org/ro/wfrun/provenance/0.5.
+It is written without the ``rocrate`` package, which would stamp the current time and copy every
+file; the profile is only a list of entities. Terms: w3id.org/ro/wfrun/provenance/0.5.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ ANY_FORMAT = "application/octet-stream"
 def metadata(manifest: RunManifest, timings: dict[str, Timing], snakemake: str) -> str:
     """``ro-crate-metadata.json`` of a run whose crate root is the run's results folder.
 
-    ``timings``: by record, for start and end of each action. The same run gives the same text: its
-    dates are those of its jobs.
+    ``timings``: by record, for start and end of each action. The same run gives the same text,
+    because its dates are those of its jobs.
     """
     files = _files(manifest)
     ended = max(item.finished for item in timings.values())
@@ -91,7 +91,7 @@ def _files(manifest: RunManifest) -> dict[str, str]:
 
 
 def _id(run: str, path: str) -> str:
-    """A result by its path below the crate; anything else as a named thing outside of it."""
+    """A result by its path below the crate; anything else as a named thing outside it."""
     inside = PurePosixPath("results", run)
     place = PurePosixPath(path)
     return (
@@ -195,7 +195,7 @@ def _action(record: str, stage: StageRun, timing: Timing, manifest: RunManifest)
         "models": stage.models,
         "prompts": stage.prompts,
         "counts": stage.counts,
-        "image": stage.image,
+        "container": stage.container,
     }
     return {
         "@id": f"#job/{record}",

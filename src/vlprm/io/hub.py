@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, get_token, snapshot_download
+from huggingface_hub import HfApi, constants, get_token, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     OfflineModeIsEnabled,
@@ -94,7 +94,10 @@ def _stated(config: HubRef) -> dict[str, _Stated]:
 
 
 def _download(config: HubRef, folder: Path) -> None:
-    """Fetch what is not there, going on after a lost connection."""
+    """Fetch what is not there, and continue after a lost connection."""
+    if "HF_HUB_DISABLE_XET" not in os.environ:
+        # Xet starts a file over after a cut; plain HTTP goes on where it stopped
+        constants.HF_HUB_DISABLE_XET = True
     for number in range(1, _TRIES + 1):
         try:
             snapshot_download(

@@ -1,7 +1,7 @@
 """Images by content: a pack is one Parquet file of PNGs keyed by the sha256 of their pixels.
 
-One file for many images keeps cluster file systems happy and gives a stage one hashable
-output; images never sit inside record tables.
+One file for many images spares cluster file systems and gives a stage one hashable output. Images
+are never inside record tables.
 """
 
 from __future__ import annotations
@@ -11,67 +11,37 @@ import hashlib
 import io
 import tempfile
 import threading
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vlprm.errors import UserError
 from vlprm.io.atomic import atomic_path, explained
 from vlprm.io.parquet_values import Place, value_places
+from vlprm.io.pictures import flatten
 from vlprm.records import ImageRef
 
 _SCHEMA = pa.schema([("sha256", pa.string()), ("png", pa.large_binary())])
 _GROUP = 256
-"""Images of a row group."""
+"""Images per row group."""
 _IN_MEMORY = 64 << 20
-"""Bytes of put images kept in memory; more go to a temporary file."""
-
-
-def flatten(image: Image.Image) -> Image.Image:
-    """RGB, with transparency laid on white (as the published pipeline shows it to the PRM)."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def load(source: Path | bytes, where: str | None = None) -> Image.Image:
-    """Decode an image file completely.
-
-    Raises UserError for a missing, unreadable or truncated image, naming it.
-    """
-    name = where or (str(source) if isinstance(source, Path) else "image bytes")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(source if isinstance(source, Path) else io.BytesIO(source))
-            opened.load()
-    except FileNotFoundError as error:
-        raise UserError(
-            "no such image", where=name, cure="check the data folder, or fetch it again"
-        ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(
-            f"unreadable or truncated image ({error})", where=name, cure="fetch the file again"
-        ) from error
-    return opened
+"""Bytes of stored images kept in memory; more go to a temporary file."""
 
 
 class ImageStore:
     """Images of one or more packs, opened by reference.
 
-    ``ImageStore(*packs)`` reads the packs' names alone; ``open`` reads one image. ``put`` adds
-    images (in memory, from 64 MiB on in a temporary file) and ``save`` writes what was put as a
-    new pack. Threads and forked workers may share a store: a read opens its file anew.
+    ``ImageStore(*packs)`` reads only the names in the packs; ``open`` reads one image. ``put`` adds
+    images (in memory, from 64 MiB on in a temporary file) and ``save`` writes them as a new pack.
+    Threads and forked workers may share a store, because every read opens its file anew.
     """
 
     def __init__(self, *packs: Path) -> None:
-        self._packs = [_Pack(pack) for pack in packs if not pack.is_dir()]
+        self.packs = tuple(pack for pack in packs if not pack.is_dir())
+        self._packs = [_Pack(pack) for pack in self.packs]
         self._at: dict[str, tuple[int, int, int]] = {
             name: (number, group, row)
             for number, pack in enumerate(self._packs)
@@ -113,11 +83,25 @@ class ImageStore:
             number, group, row = self._at[ref.sha256]
             png = self._packs[number].read(group, row)
         else:
-            raise UserError(
-                f"image {ref.sha256[:12]}… is in none of the packs given",
-                cure="pass the image pack written beside the samples",
-            )
+            raise self._absent(ref)
         return Image.open(io.BytesIO(png)).convert("RGB")
+
+    def require(self, refs: Iterable[ImageRef]) -> None:
+        """Look for the names of images; none is read.
+
+        Raises UserError when no pack holds one.
+        """
+        for ref in refs:
+            if ref.sha256 not in self._put and ref.sha256 not in self._at:
+                raise self._absent(ref)
+
+    def _absent(self, ref: ImageRef) -> UserError:
+        packs = ", ".join(map(str, self.packs))
+        return UserError(
+            f"image {ref.sha256[:12]}… is in none of the packs given",
+            where=packs or None,
+            cure="pass the image pack written beside the samples",
+        )
 
     def save(self, path: Path) -> int:
         """Write the images that were put as one pack, sorted by name; returns their number.
@@ -143,7 +127,7 @@ class ImageStore:
 
 
 class _Pack:
-    """One pack: its footer, and where its images lie once a row group was asked for."""
+    """One pack: its footer, and where the images of each used row group lie."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -163,7 +147,7 @@ class _Pack:
                 yield file.read_row_group(group, ["sha256"], use_threads=False)[0].to_pylist()
 
     def read(self, group: int, row: int) -> bytes:
-        """The bytes of one image: themselves alone where the layout tells where they lie."""
+        """The bytes of one image; only these are read where the layout says where they lie."""
         with self._reading(), self._path.open("rb") as file:
             if group not in self._places:
                 chunk = self._metadata.row_group(group).column(self._column)

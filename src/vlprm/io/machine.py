@@ -14,17 +14,6 @@ from vlprm.provenance import Platform
 
 _WIDEST = {"avx512f": "avx512", "avx2": "avx2"}
 PROC = Path("/proc")
-_NOTED: dict[str, str] = {}
-
-
-def note(what: str, used: str) -> None:
-    """Remember what this process computes with (``attention``), for the stage's record."""
-    _NOTED[what] = used
-
-
-def noted() -> dict[str, str]:
-    """What engines of this process have noted."""
-    return dict(_NOTED)
 
 
 def platform_of(gpus: int) -> Platform:
@@ -46,9 +35,9 @@ def platform_of(gpus: int) -> Platform:
     )
 
 
-def image_of_this_process(environment: Mapping[str, str] = os.environ) -> str | None:
+def container_of_this_process(environment: Mapping[str, str] = os.environ) -> str | None:
     """Name of the container image (its file's name, not where it lies); None outside one."""
-    image = environment.get("APPTAINER_CONTAINER") or environment.get("VLPRM_IMAGE")
+    image = environment.get("APPTAINER_CONTAINER") or environment.get("VLPRM_CONTAINER")
     return Path(image).name if image else None
 
 

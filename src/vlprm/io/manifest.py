@@ -7,21 +7,24 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from os.path import relpath
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from vlprm.errors import UserError
 from vlprm.io.atomic import write_text
 from vlprm.io.code import code_sha256
-from vlprm.io.machine import image_of_this_process, noted, platform_of
+from vlprm.io.lineage import SUFFIX, check
+from vlprm.io.machine import container_of_this_process, platform_of
 from vlprm.io.meter import Cost, metered
 from vlprm.progress import count_line
-from vlprm.provenance import FileRef, Manifest, Timing
+from vlprm.provenance import FileRef, Manifest, Timing, noted
 
 log = logging.getLogger(__name__)
 _PACKAGES = (
@@ -36,40 +39,48 @@ _PACKAGES = (
 )
 
 
+SETTLED_S = 2.0
+"""A file that changed less than this ago may change again at the same time stamp."""
+_KNOWN: dict[tuple[int, ...], str] = {}
+"""State of a file to its sha256: a stage asks more than once, and a checkpoint has gigabytes."""
+
+
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The sha256 of a file's bytes; a process reads a file once for as long as it does not change.
+
+    Raises UserError when there is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            state = _state(file)
+            if state not in _KNOWN:
+                since = max(state[-2:]) / 1e9
+                settled = time.time() - since > SETTLED_S
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                if not settled or _state(file) != state:
+                    return found
+                _KNOWN[state] = found
+            return _KNOWN[state]
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        what = "a folder, not a file" if path.is_dir() else "no such file"
+        cure = "see that the path is right, or rerun the stage that writes it"
+        raise UserError(what, where=str(path), cure=cure) from error
+
+
+def _state(file: BinaryIO) -> tuple[int, ...]:
+    """Which file it is, its size, and when its content and its entry last changed (ns)."""
+    told = os.fstat(file.fileno())
+    return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
 
 class Counts(dict[str, int]):
-    """A stage's counts, filled by its body; and what its work is known by."""
+    """A stage's counts, filled by its body; and which stage it is, and what it writes."""
 
-    def __init__(
-        self, stage: str, outputs: Sequence[Path], facts: Mapping[str, Any], gpus: int
-    ) -> None:
+    def __init__(self, stage: str, outputs: Sequence[Path]) -> None:
         super().__init__()
         self.stage, self.outputs = stage, outputs
-        self._facts, self._gpus = facts, gpus
         self.note = ""
         """For the line of counts only: a manifest is the same however often a run was killed."""
-        self.when_recorded: list[Callable[[], None]] = []
-        """Called once the manifest is written."""
-
-    @cached_property
-    def identity(self) -> str:
-        """Digest of all that decides the stage's answers beside its input records.
-
-        The code is not in it, as elsewhere: where a change of code changes results, the stage's
-        version is raised. Packages and platform are, because the manifest states them for the
-        whole output.
-        """
-        facts = {
-            **self._facts,
-            "packages": versions(),
-            "platform": platform_of(self._gpus).name,
-        }
-        return hashlib.sha256(_json(facts).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -89,20 +100,16 @@ def recorded(
     ``gpus``: how many cards the stage was given; the manifest then says which.
 
     Yields the dictionary of counts to fill; the body may also add to a list of ``outputs``. A
-    body that raises leaves no manifest. ``config``, ``models`` and ``prompts`` are also what
-    tells this work from another (:attr:`Counts.identity`).
+    body that raises leaves no manifest. Raises UserError, before anything is touched, when the
+    inputs are not what their stages wrote, do not belong together, or are outputs too
+    (:mod:`vlprm.io.lineage`).
     """
     started = datetime.now(UTC)
+    read = {path: sha256_of(path) for path in inputs}
+    check(read, outputs)
     for path in outputs:
-        path.with_name(path.name + ".manifest.json").unlink(missing_ok=True)
-    facts = {
-        "stage": stage,
-        "version": version,
-        "config": dict(config),
-        "models": dict(models or {}),
-        "prompts": dict(prompts or {}),
-    }
-    counts = Counts(stage, outputs, facts, gpus)
+        path.with_name(path.name + SUFFIX).unlink(missing_ok=True)
+    counts = Counts(stage, outputs)
     with metered(on_cards=gpus > 0) as meter:
         yield counts
         cost = meter.cost()
@@ -113,7 +120,7 @@ def recorded(
         stage=stage,
         version=version,
         config=config,
-        inputs=inputs,
+        inputs=read,
         counts=counts,
         started=started,
         cost=cost,
@@ -121,8 +128,6 @@ def recorded(
         prompts=prompts,
         gpus=gpus,
     )
-    for action in counts.when_recorded:
-        action()
 
 
 def write_manifest(
@@ -131,7 +136,7 @@ def write_manifest(
     stage: str,
     version: int,
     config: Mapping[str, Any],
-    inputs: Sequence[Path],
+    inputs: Mapping[Path, str],
     counts: Mapping[str, int],
     started: datetime,
     cost: Cost,
@@ -139,13 +144,16 @@ def write_manifest(
     prompts: Mapping[str, str] | None = None,
     gpus: int = 0,
 ) -> None:
-    """Write ``<first output>.manifest.json`` and, apart, ``<first output>.timing.json``."""
+    """Write ``<first output>.manifest.json`` and, apart, ``<first output>.timing.json``.
+
+    ``inputs``: their sha256 by path.
+    """
     first = outputs[0]
     manifest = Manifest(
         stage=stage,
         stage_version=version,
         config=dict(config),
-        inputs=tuple(FileRef(path=str(path), sha256=sha256_of(path)) for path in inputs),
+        inputs=tuple(FileRef(path=str(path), sha256=sha) for path, sha in inputs.items()),
         outputs=tuple(
             FileRef(path=relpath(path, first.parent), sha256=sha256_of(path)) for path in outputs
         ),
@@ -162,7 +170,7 @@ def write_manifest(
         host=platform.node(),
         commit=commit,
         dirty=dirty,
-        image=image_of_this_process(),
+        container=container_of_this_process(),
         code=code_sha256(stage),
         platform=platform_of(gpus),
         engines=noted(),
@@ -173,9 +181,7 @@ def write_manifest(
         notes=cost.notes,
     )
     write_text(first.with_name(first.name + ".timing.json"), _json(timing.model_dump(mode="json")))
-    write_text(
-        first.with_name(first.name + ".manifest.json"), _json(manifest.model_dump(mode="json"))
-    )
+    write_text(first.with_name(first.name + SUFFIX), _json(manifest.model_dump(mode="json")))
 
 
 def _json(data: object) -> str:

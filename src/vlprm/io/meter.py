@@ -1,7 +1,7 @@
-"""What a stage costs while it runs: start-up and work apart, peak memory of host and cards.
+"""What a stage costs: start-up and work separately, peak memory of host and cards.
 
-``io.manifest.recorded`` starts a meter for a stage's body; engines and trainings tell it when
-they are loaded. Nothing here reaches a result: its figures go into the timing record.
+``io.manifest.recorded`` starts a meter for a stage's body. Engines and trainings tell it when they
+are loaded. Nothing here reaches a result: the figures go into the timing record.
 """
 
 from __future__ import annotations
@@ -96,20 +96,20 @@ def metered(*, on_cards: bool) -> Iterator[Meter]:
 
 
 def engine_ready() -> None:
-    """The work begins: what came before was start-up. Said again, the later time holds."""
+    """The work begins; everything before was start-up. The last call counts."""
     for meter in _running:
         meter.loaded = time.monotonic()
 
 
 def work_done() -> None:
-    """The work has ended: what follows (saving a checkpoint) takes the same however much it was."""
+    """The work has ended. What follows (saving a checkpoint) does not grow with the work."""
     for meter in _running:
         meter.ended = time.monotonic()
 
 
 @contextlib.contextmanager
 def aside() -> Iterator[None]:
-    """Seconds of the body are no part of the work: a rehearsal repeats some to fill a batch."""
+    """The body's seconds do not count as work: a rehearsal repeats some to fill a batch."""
     began = time.monotonic()
     try:
         yield
@@ -119,7 +119,7 @@ def aside() -> Iterator[None]:
 
 
 def saved_in_full_batches(seconds: float) -> None:
-    """So much of the work would be saved where batches are full."""
+    """How much of the work would be saved where batches are full."""
     for meter in _running:
         meter.saved += seconds
 

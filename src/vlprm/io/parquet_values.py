@@ -1,7 +1,7 @@
 """Where the values of an uncompressed Parquet column lie in its file.
 
-pyarrow decodes a column chunk as a whole; for one image of a row group of 256 that is 256 images
-read. The bytes of an uncompressed value stand in the file as they are, so its place is enough.
+pyarrow decodes a column chunk as a whole: for one image of a row group of 256 it reads 256. The
+bytes of an uncompressed value are in the file as they are, so its place is enough.
 Layout: parquet-format 2.11, ``Encodings.md`` (PLAIN, RLE_DICTIONARY) and ``parquet.thrift``
 (PageHeader, in Thrift's compact protocol).
 """
@@ -23,10 +23,10 @@ class _UnknownLayoutError(ValueError):
 
 
 def value_places(file: BinaryIO, chunk: Any, *, optional: bool) -> list[Place] | None:
-    """The places of a chunk's values in row order; None where the layout is another one.
+    """The places of a chunk's values in row order; None for an unknown layout.
 
     ``chunk`` is the ``ColumnChunkMetaData`` of a flat byte-array column; ``optional``: its
-    column may hold nulls. Known are uncompressed chunks without nulls of version 1 pages, whose
+    column may hold nulls. Known are uncompressed chunks of version 1 pages without nulls, whose
     dictionary-encoded rows are all different: then the dictionary lists them in row order.
     """
     nulls = chunk.statistics.null_count if chunk.is_stats_set else None

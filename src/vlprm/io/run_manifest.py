@@ -24,9 +24,9 @@ R = TypeVar("R", Manifest, Timing, RunManifest)
 def collect(results: Path) -> RunManifest:
     """The manifest of the run in ``results`` (``.../results/<run>``).
 
-    Artefacts are what the stages say they wrote, by the sha256 of that moment: a file changed
-    later is told by hashing it again. Raises UserError when no stage has finished there, or when
-    a manifest cannot be read.
+    Artefacts are what the stages say they wrote, with the sha256 of that moment. Hashing a file
+    again shows whether it changed later. Raises UserError when no stage has finished there, or
+    when a manifest cannot be read.
     """
     base = results.resolve().parents[1]
     manifests = sorted(results.resolve().rglob(f"?*{SUFFIX}"))
@@ -57,7 +57,7 @@ def collect(results: Path) -> RunManifest:
             models=manifest.models,
             prompts=manifest.prompts,
             counts=manifest.counts,
-            image=timing.image,
+            container=timing.container,
             platform=timing.platform.name,
         )
     return RunManifest(
@@ -79,7 +79,7 @@ def _timing(manifest: Path) -> Timing:
 
 
 def _add(platforms: dict[str, Platform], new: Platform) -> None:
-    """Keep one entry a class; where its jobs ran on several processors, name each."""
+    """Keep one entry per class; where its jobs ran on several processors, name each."""
     known = platforms.get(new.name, new)
     processors = {*known.processor.split("; "), new.processor}
     merged = "; ".join(sorted(processors))
@@ -104,7 +104,7 @@ def load(path: Path) -> RunManifest:
 
 
 def save(manifest: RunManifest, path: Path) -> None:
-    """Write it with one line a stage and a configuration: small, and readable as a diff."""
+    """Write it with one line per stage and per configuration: small, and readable as a diff."""
     data = manifest.model_dump(mode="json")
     parts = [f'"run": {_line(data["run"])}']
     for block in ("platforms", "configs", "stages"):
@@ -118,7 +118,7 @@ def _line(data: object) -> str:
 
 
 def _relative(path: str, base: Path) -> str:
-    """A path below the run's folder without that folder's own place."""
+    """A path relative to the run's folder."""
     given = Path(path)
     return given.relative_to(base).as_posix() if given.is_relative_to(base) else given.as_posix()
 
@@ -138,8 +138,8 @@ def _read(path: Path, kind: type[R]) -> R:
         ) from error
 
 
-def published_for(ours: RunManifest, place: Path) -> tuple[RunManifest, list[str]]:
-    """The published manifest to compare with, and the platform classes that are published.
+def expected_for(ours: RunManifest, place: Path) -> tuple[RunManifest, list[str]]:
+    """The expected manifest to compare with, and the platform classes that have one.
 
     ``place`` is a manifest, or a folder of them named by platform class. Where the run's own class
     is not among them, the first one serves. Raises UserError when there is none.
@@ -150,7 +150,7 @@ def published_for(ours: RunManifest, place: Path) -> tuple[RunManifest, list[str
     files = {path.stem: path for path in sorted(place.glob("*.json"))}
     if not files:
         raise UserError(
-            "no published manifest",
+            "no expected manifest",
             where=str(place),
             cure="give a manifest, or a folder such as configs/expected/mini",
         )

@@ -14,19 +14,17 @@ SHOWN = 12
 def page(
     found: Verification,
     ours: RunManifest,
-    published: RunManifest,
+    expected: RunManifest,
     classes: list[str],
     *,
     full: bool,
 ) -> str:
-    """The report. ``full`` lists every artefact, else only those that are not the same."""
+    """The report. ``full`` lists every artefact, otherwise only those that are not the same."""
     lines = [f"run        {ours.run}", f"platform   {ours.platform}"]
-    if published.platform != ours.platform:
-        lines.append(
-            f"UNPUBLISHED PLATFORM: nothing is published for it, only for {', '.join(classes)}"
-        )
-        lines.append(f"           compared all the same with {published.platform}")
-    lines += _processors(ours, published)
+    if expected.platform != ours.platform:
+        lines.append(f"NO EXPECTED RUN of this platform, only for {', '.join(classes)}")
+        lines.append(f"           compared all the same with {expected.platform}")
+    lines += _processors(ours, expected)
     count = Counter(item.outcome for item in found.artefacts)
     told = [f"{count[name]} {name}" for name in ("same", "differs", "missing", "extra")]
     lines += ["artefacts  " + ", ".join(told), ""]
@@ -48,12 +46,12 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def _processors(ours: RunManifest, published: RunManifest) -> Iterator[str]:
+def _processors(ours: RunManifest, expected: RunManifest) -> Iterator[str]:
     """Hardware of one class may still differ: say so."""
     for name, platform in sorted(ours.platforms.items()):
-        other = published.platforms.get(name)
+        other = expected.platforms.get(name)
         if other and other.processor != platform.processor:
-            yield f"processor  {platform.processor}; published with {other.processor}"
+            yield f"processor  {platform.processor}; the expected run had {other.processor}"
 
 
 def _origins(first: tuple[Origin, ...]) -> Iterator[str]:
@@ -68,15 +66,15 @@ def _origins(first: tuple[Origin, ...]) -> Iterator[str]:
 
 
 def _stated(found: Verification) -> Iterator[str]:
-    """Same bytes, other stated facts: each fact once, with how many stages state it."""
+    """Same bytes, different stated facts: each fact once, with how many stages state it."""
     facts: dict[str, list[Origin]] = {}
     for origin in found.stated:
         for cause in origin.causes:
-            fact = cause if cause.startswith((*DECLARED, "platform", "image")) else None
+            fact = cause if cause.startswith((*DECLARED, "platform", "container")) else None
             key = fact or cause.split(":", 1)[0].split(" ", 1)[0]
             facts.setdefault(key, []).append(origin)
     if facts:
-        yield "The published bytes, made otherwise:"
+        yield "The expected bytes, made otherwise:"
     for fact, origins in list(facts.items())[:SHOWN]:
         rules = ", ".join(sorted({origin.stage for origin in origins}))
         yield f"  {fact}: {len(origins)} stages ({rules}), first {origins[0].record}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vlprm.config.labels import ExamplesConfig
+from vlprm.labels.subsets import by_source, sizes
 from vlprm.records import PRMExample, Rollout, Sample, StepLabel
 from vlprm.seeds import seed_for
 
@@ -16,26 +17,22 @@ def build_example(
     sample: Sample,
     rollout: Rollout,
     labels: Sequence[StepLabel],
-    turns: Sequence[str],
+    question: str,
     system: str,
 ) -> PRMExample | None:
-    """The conversation of one rollout: one user turn a labelled step, cut after the last label.
+    """The conversation of one rollout: question and steps, cut after the last label.
 
-    ``turns`` are those of the whole solution, from ``prm.format.render_turns``. None when no
-    step carries a label.
+    ``question`` is the whole text the policy was asked. None when no step carries a label.
 
-    Raises ValueError when labels do not cover steps 0..m-1 of this rollout, or turns and steps
-    differ in number.
+    Raises ValueError when labels do not cover steps 0..m-1 of this rollout.
     """
     ordered = sorted(labels, key=lambda item: item.step_index)
     if rollout.sample_id != sample.id or any(item.rollout_id != rollout.id for item in ordered):
         raise ValueError(f"{rollout.id}: sample or labels belong to another rollout")
     if [item.step_index for item in ordered] != list(range(len(ordered))):
         raise ValueError(f"{rollout.id}: labels must cover the first steps without a gap")
-    if len(turns) != len(rollout.steps) or len(ordered) > len(turns):
-        raise ValueError(
-            f"{rollout.id}: {len(turns)} turns, {len(rollout.steps)} steps, {len(ordered)} labels"
-        )
+    if len(ordered) > len(rollout.steps):
+        raise ValueError(f"{rollout.id}: {len(rollout.steps)} steps, {len(ordered)} labels")
     values = tuple(item.label for item in ordered)
     if all(value is None for value in values):
         return None
@@ -43,7 +40,8 @@ def build_example(
         rollout_id=rollout.id,
         images=sample.images,
         system=system,
-        turns=tuple(turns[: len(values)]),
+        question=question,
+        steps=tuple(step.text for step in rollout.steps[: len(values)]),
         labels=values,
     )
 
@@ -52,8 +50,14 @@ def balanced(outcomes: Mapping[str, bool], config: ExamplesConfig, seed: int) ->
     """Ids of the conversations that stay; ``outcomes``: by id, whether one has a wrong step.
 
     ``outcome`` keeps as many conversations with an error as without. Who stays is drawn per
-    record (its smallest seeds), so neither order nor shards of the examples matter.
+    record (its smallest seeds), so neither order nor shards of the examples matter. Caps and
+    weights of sources come first.
     """
+    if config.caps or config.weights:
+        named = by_source(outcomes)
+        kept = sizes({name: len(ids) for name, ids in named.items()}, config.caps, config.weights)
+        stay = {name for key, ids in named.items() for name in _drawn(ids, kept[key], seed)}
+        outcomes = {name: wrong for name, wrong in outcomes.items() if name in stay}
     if config.balance == "outcome":
         wrong = [name for name, error in outcomes.items() if error]
         right = [name for name, error in outcomes.items() if not error]
@@ -93,4 +97,4 @@ def longest_repeated(examples: Sequence[PRMExample], n: int) -> tuple[list[PRMEx
 
 def _length(example: PRMExample) -> float:
     pixels = sum(ref.width * ref.height for ref in example.images)
-    return sum(map(len, example.turns)) + pixels / 784 * 4
+    return len(example.question) + sum(map(len, example.steps)) + pixels / 784 * 4

@@ -5,6 +5,7 @@ Protocol (prompt ``judge_stepwise_v1``): the sections of the solution, each with
 stops at the first error, so the last block names the wrong step (published rule, upstream
 convert_mc_to_prm_signal.py:354-440).
 
+A leading ``<think>...</think>`` is passed over, as are conclusions and tags quoted in an analysis.
 A conclusion "Correct" stands by itself, as in the published clean-up: one of the twelve real
 replies calls a block ``<analysis_n>`` and is used. "Incorrect" must name its step beyond doubt,
 or the verdict is ``unparsed``: a reply without section headers (real judges drop them, for the
@@ -16,12 +17,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from vlprm.answers.marks import HEADER, HEADERS, after_thought, tag_counts
 from vlprm.records import Section, Step, Verdict
-from vlprm.steps import HEADERS, numbered
+from vlprm.solutions.steps import numbered
 
-_CONCLUSION = re.compile(r"<conclusion>(.*?)</conclusion>", re.DOTALL | re.IGNORECASE)
+_CONCLUSION = re.compile(r"(?<![`\"'“‘])<conclusion>([^<]{0,400})</conclusion>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)analysis_(\w+)>")
+_QUOTES = " \t\r\n.!*_`\"'“”‘’"
 _MARK = re.compile(
-    r"(?m:^[ \t]*(?P<header>\[(?:Visual Elements|Perception|Reasoning)\])[ \t]*:?[ \t]*$)"
+    rf"(?m:^{HEADER}$)"
     r"|<(?P<close>/?)analysis_(?P<number>\w+)>"
 )
 
@@ -36,7 +40,8 @@ def parse_verdict(rollout_id: str, judge: str, raw: str, steps: Sequence[Step]) 
     Never raises: a reply that cannot be used has status "unparsed" and a reason.
     """
     try:
-        first_error = None if _says_correct(raw) else _first_error(raw, steps)
+        said = raw[after_thought(raw) :]
+        first_error = None if _says_correct(said) else _first_error(said, steps)
     except _UnparsedError as error:
         return Verdict(
             rollout_id=rollout_id,
@@ -54,7 +59,8 @@ def parse_verdict(rollout_id: str, judge: str, raw: str, steps: Sequence[Step]) 
 def _says_correct(raw: str) -> bool:
     if not raw.strip():
         raise _UnparsedError("empty reply")
-    words = {str(said).strip().strip(".*").lower() for said in _CONCLUSION.findall(raw)}
+    # a conclusion quoted in an analysis is its text
+    words = {str(said).strip(_QUOTES).lower() for said in _CONCLUSION.findall(_unanalysed(raw))}
     if not words:
         raise _UnparsedError("no conclusion")
     if len(words) > 1:
@@ -63,6 +69,18 @@ def _says_correct(raw: str) -> bool:
     if word not in ("correct", "incorrect"):
         raise _UnparsedError(f"conclusion is neither Correct nor Incorrect: {word[:40]!r}")
     return word == "correct"
+
+
+def _unanalysed(raw: str) -> str:
+    """The reply without its analyses, a blank for each; in one pass."""
+    kept, start, opened = [], 0, None
+    for tag in _TAG.finditer(raw):
+        if opened is None and not tag[1]:
+            opened = tag
+        elif opened is not None and tag[1] and tag[2] == opened[2]:
+            kept.append(raw[start : opened.start()])
+            start, opened = tag.end(), None
+    return " ".join([*kept, raw[start:]])
 
 
 def _first_error(raw: str, steps: Sequence[Step]) -> int:
@@ -84,6 +102,10 @@ def _analysed(raw: str) -> list[tuple[Section, int]]:
         if mark["header"]:
             if opened is None:  # a header quoted inside an analysis is its text
                 section = HEADERS[mark["header"]]
+        elif (mark["close"] == "" or mark["number"] != opened) and not tag_counts(
+            raw, mark.start(), inside=opened is not None
+        ):
+            continue  # a tag in the middle of a line is spoken of
         elif mark["close"]:
             if mark["number"] != opened:
                 raise _UnparsedError(f"{mark[0]} closes no open analysis")

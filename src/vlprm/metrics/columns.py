@@ -11,7 +11,7 @@ from vlprm.records import Record
 Columns = Iterable[Record] | pl.DataFrame
 """Records, or a frame that has (at least) the columns asked for."""
 
-GRADES = {"rollout_id": pl.String, "correct": pl.Boolean}
+GRADES = {"rollout_id": pl.String, "correct": pl.Boolean, "reason": pl.String}
 SEARCHED = {"id": pl.String, "sample_id": pl.String}
 SELECTIONS = {
     "sample_id": pl.String,
@@ -19,6 +19,7 @@ SELECTIONS = {
     "strategy": pl.String,
     "aggregation": pl.String,
     "n": pl.Int64,
+    "draw": pl.Int64,
     "rollout_id": pl.String,
 }
 SCORES = {

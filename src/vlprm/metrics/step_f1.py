@@ -9,22 +9,25 @@ alarm (ProcessBench's measure).
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from vlprm.config.evaluation import MetricsConfig
-from vlprm.metrics.accuracy import sample_of
+from vlprm.metrics.bootstrap import statistic_intervals
 from vlprm.metrics.columns import SCORES, VERDICTS, Columns, columns_of
-from vlprm.metrics.intervals import Array, statistic_intervals
+from vlprm.metrics.halves import half_of
+from vlprm.metrics.intervals import Array, plain, ratio_intervals
 from vlprm.records import Metric, Record
+from vlprm.solutions.rollouts import sample_of
 
 STRATEGY = "verdicts"
 HALF = 0.5
 NO_ERROR = -1
+Join = Callable[[Any, Any], Any]
 GRID = tuple(i / 50 for i in range(1, 50))
 # columns of the counts: steps truth/predicted, then solutions
 RIGHT_KEPT, RIGHT_FLAGGED, WRONG_KEPT, WRONG_FLAGGED, WRONG, FOUND, CLEAN, QUIET = range(8)
@@ -79,14 +82,15 @@ def step_metrics(
 
     ``aggregation`` holds the name of the threshold rule, ``n_samples`` the judged solutions,
     ``n_ungraded`` those without a usable verdict. ``tuned`` is cross-fitted: questions fall into
-    two halves by name, and each half uses the threshold with the best step F1 of the other.
+    two seeded halves, and each half uses the threshold with the best step F1 of the other.
     """
     found: list[Metric] = []
+    halves = {name: half_of(config.seed, name) for name in sample_ids}
+    half = [halves[sample_of(item.rollout_id)] for item in judged]
     for rule in config.thresholds:
-        cuts = _thresholds(rule, judged)
-        counts = _counts(sample_ids, judged, cuts)
-        intervals = statistic_intervals(counts, STATISTICS, config, benchmark)
-        for name, (value, low, high) in intervals.items():
+        cuts = _thresholds(rule, judged, half)
+        counts = _counts(sample_ids, judged, np.array([cuts[own] for own in half]))
+        for name, (value, low, high) in _intervals(counts, config, benchmark).items():
             found.append(
                 Metric(
                     benchmark=benchmark,
@@ -96,9 +100,9 @@ def step_metrics(
                     aggregation=rule,
                     n=1,
                     name=name,
-                    value=value,
-                    low=low,
-                    high=high,
+                    value=plain(value),
+                    low=plain(low),
+                    high=plain(high),
                     delta=None,
                     delta_low=None,
                     delta_high=None,
@@ -139,30 +143,23 @@ def confusion(
     return sorted(cells, key=lambda cell: (cell.truth, cell.said))
 
 
-def _half(rollout_id: str) -> int:
-    # crc32 is the same everywhere, unlike hash()
-    return zlib.crc32(sample_of(rollout_id).encode()) % 2
-
-
-def _thresholds(rule: str, judged: Sequence[Judged]) -> Mapping[int, float]:
+def _thresholds(rule: str, judged: Sequence[Judged], half: Sequence[int]) -> Mapping[int, float]:
     """The threshold that applies to each half of the questions."""
     if rule == "half":
         return {0: HALF, 1: HALF}
     best: dict[int, float] = {}
-    for half in (0, 1):
-        other = _Solutions([item for item in judged if _half(item.rollout_id) != half])
+    for own in (0, 1):
+        rest = [item for item, its in zip(judged, half, strict=True) if its != own]
+        other = _Solutions(rest)
         values = [float(_step_f1(other.counts(cut).sum(axis=0)[None, :])[0]) for cut in GRID]
-        best[half] = HALF if np.isnan(values).all() else GRID[int(np.nanargmax(values))]
+        best[own] = HALF if np.isnan(values).all() else GRID[int(np.nanargmax(values))]
     return best
 
 
-def _counts(
-    sample_ids: Sequence[str], judged: Sequence[Judged], cuts: Mapping[int, float]
-) -> Array:
-    """Counts a question, shape (questions, 8)."""
+def _counts(sample_ids: Sequence[str], judged: Sequence[Judged], cut: Array) -> Array:
+    """Counts per question, shape (questions, 8); ``cut``: the threshold of each solution."""
     place = {name: index for index, name in enumerate(sample_ids)}
     counts = np.zeros((len(sample_ids), 8))
-    cut = np.array([cuts[_half(item.rollout_id)] for item in judged])
     where = [place[sample_of(item.rollout_id)] for item in judged]
     np.add.at(counts, np.array(where, dtype=np.int64), _Solutions(judged).counts(cut))
     return counts
@@ -199,46 +196,85 @@ class _Solutions:
         return counts
 
 
+def _intervals(
+    counts: Array, config: MetricsConfig, key: str
+) -> dict[str, tuple[float, float, float]]:
+    """Value, low and high of all statistics; ``counts`` (questions, 8).
+
+    Shares, and F1 as a function of one (2 J / (1 + J) of the Jaccard index J), have the interval
+    of a share. The two that join a pair of them take the wider of the bootstrap's ends and
+    those that follow from the pair's own, since the bootstrap has width 0 where nothing is
+    wrong. The two F1 count the same errors, so their ends are joined; the two shares are of
+    other solutions, so their distances add in squares (MOVER, Zou and Donner, Statistics in
+    Medicine 27, 2008).
+    """
+    above = np.stack([counts[:, hit] for hit, _, _ in PARTS.values()], axis=1)
+    below = np.stack([counts[:, list(all_)].sum(axis=1) for _, all_, _ in PARTS.values()], axis=1)
+    value, low, high, _ = ratio_intervals(above, below, config.confidence)
+    found = {
+        name: (form(value[at]), form(low[at]), form(high[at]))
+        for at, (name, (_, _, form)) in enumerate(PARTS.items())
+    }
+    joined = {name: _of_counts(join, pair) for name, (join, pair, _) in JOINED.items()}
+    drawn = statistic_intervals(counts, joined, config, key)
+    for name, (join, (one, other), together) in JOINED.items():
+        middle, ends = drawn[name][0], []
+        for end in (1, 2):
+            both = join(found[one][end], found[other][end])
+            moved = join(found[one][end], found[other][0]), join(found[one][0], found[other][end])
+            apart = float(np.hypot(*(middle - item for item in moved)))
+            ends.append(abs(middle - float(both)) if together else apart)
+        found[name] = (
+            middle,
+            max(float(np.fmin(drawn[name][1], middle - ends[0])), 0.0),
+            min(float(np.fmax(drawn[name][2], middle + ends[1])), 1.0),
+        )
+    return {name: found[name] for name in (*JOINED, *PARTS)}
+
+
+def _of_counts(join: Join, pair: tuple[str, str]) -> Callable[[Array], Array]:
+    """A joined statistic as a function of counts (..., 8)."""
+
+    def part(name: str, c: Array) -> Array:
+        hit, all_, form = PARTS[name]
+        found: Array = form(_share(c[..., hit], c[..., list(all_)].sum(axis=-1)))
+        return found
+
+    return lambda c: join(part(pair[0], c), part(pair[1], c))
+
+
 def _share(above: Array, below: Array) -> Array:
     share: Array = np.full(below.shape, np.nan)
     return np.divide(above, below, out=share, where=below > 0)
 
 
-def _f1_wrong(c: Array) -> Array:
-    hit = 2 * c[..., WRONG_FLAGGED]
-    return _share(hit, hit + c[..., RIGHT_FLAGGED] + c[..., WRONG_KEPT])
+def _same(share: Any) -> Any:
+    return share
 
 
-def _f1_right(c: Array) -> Array:
-    hit = 2 * c[..., RIGHT_KEPT]
-    return _share(hit, hit + c[..., RIGHT_FLAGGED] + c[..., WRONG_KEPT])
+def _dice(jaccard: Any) -> Any:
+    return 2.0 * jaccard / (1.0 + jaccard)
 
 
-def _step_f1(c: Array) -> Array:
-    return 0.5 * (_f1_right(c) + _f1_wrong(c))
+def _mean(one: Any, other: Any) -> Any:
+    return 0.5 * (one + other)
 
 
-def _found(c: Array) -> Array:
-    return _share(c[..., FOUND], c[..., WRONG])
+def _harmonic(one: Any, other: Any) -> Any:
+    both = one + other
+    return np.where(both == 0, 0.0, 2 * one * other / np.where(both == 0, 1.0, both))
 
 
-def _quiet(c: Array) -> Array:
-    return _share(c[..., QUIET], c[..., CLEAN])
-
-
-def _first_error_f1(c: Array) -> Array:
-    found, quiet = _found(c), _quiet(c)
-    both = found + quiet
-    harmonic = _share(2 * found * quiet, both)
-    harmonic[both == 0] = 0.0
-    return harmonic
-
-
-STATISTICS = {
-    "step_f1": _step_f1,
-    "step_f1_right": _f1_right,
-    "step_f1_wrong": _f1_wrong,
-    "first_error_f1": _first_error_f1,
-    "first_error_found": _found,
-    "no_false_alarm": _quiet,
+# name: hits, what they are a share of, and what is made of the share
+PARTS: dict[str, tuple[int, tuple[int, ...], Callable[[Any], Any]]] = {
+    "step_f1_right": (RIGHT_KEPT, (RIGHT_KEPT, RIGHT_FLAGGED, WRONG_KEPT), _dice),
+    "step_f1_wrong": (WRONG_FLAGGED, (WRONG_FLAGGED, RIGHT_FLAGGED, WRONG_KEPT), _dice),
+    "first_error_found": (FOUND, (WRONG,), _same),
+    "no_false_alarm": (QUIET, (CLEAN,), _same),
 }
+# name: how a pair is joined, the pair, whether both count the same errors
+JOINED: dict[str, tuple[Join, tuple[str, str], bool]] = {
+    "step_f1": (_mean, ("step_f1_right", "step_f1_wrong"), True),
+    "first_error_f1": (_harmonic, ("first_error_found", "no_false_alarm"), False),
+}
+_step_f1 = _of_counts(*JOINED["step_f1"][:2])

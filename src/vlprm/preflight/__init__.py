@@ -1,1 +1,1 @@
-"""Before the first job: is everything there that a run needs? One finding a check."""
+"""Before the first job: is everything there that a run needs? One finding per check."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from vlprm.config.memory import SHOWN, card_bytes
 from vlprm.config.plan import Plan
+from vlprm.config.reader import ConfigFile
 from vlprm.errors import UserError
 from vlprm.preflight import containers, gpu, inputs, memory, scheduler, software, storage
 from vlprm.preflight.downloads import Download, downloads
@@ -15,12 +16,12 @@ from vlprm.preflight.needs import Needs
 from vlprm.preflight.times import check_times
 
 SWITCH = "VLPRM_PREFLIGHT"
-"""Environment variable: ``off`` leaves out the checks before the first job."""
+"""Environment variable: ``off`` turns off the checks before the first job."""
 _SPARE_GB = 0.05  # logs, Snakemake's own records
 
 
 def examine(plan: Plan, machine: Machine) -> list[Finding]:
-    """Every check, some seconds; no network."""
+    """Every check. It takes some seconds and no network."""
     return [
         *software.check_snakemake(machine),
         *software.check_executor(machine),
@@ -32,8 +33,8 @@ def examine(plan: Plan, machine: Machine) -> list[Finding]:
     ]
 
 
-def without_plan(machine: Machine) -> list[Finding]:
-    """The checks that need no configuration, for when it cannot be read."""
+def without_plan(machine: Machine, file: ConfigFile | None = None) -> list[Finding]:
+    """The checks that need no valid configuration; ``file`` where it could at least be read."""
     return [
         *software.check_snakemake(machine),
         *software.check_executor(machine),
@@ -41,11 +42,12 @@ def without_plan(machine: Machine) -> list[Finding]:
         *scheduler.check_scheduler(machine),
         *containers.check_apptainer(machine),
         *_rights(machine),
+        *(inputs.check_named(file, machine.workdir) if file is not None else ()),
     ]
 
 
 def before_first_job(plan: Plan, machine: Machine, targets: Sequence[str] = ()) -> None:
-    """The cheap checks of what the run needs; those of all data only for the whole run.
+    """The cheap checks of what the run needs; data sets are checked only for the whole run.
 
     Raises UserError that lists the failures, one line each.
     """
@@ -72,15 +74,14 @@ def _runnable(plan: Plan, machine: Machine) -> Iterator[Finding]:
     yield from gpu.check_gpu(machine, gpus)
     yield from _memory(plan, machine, needs)
     yield from containers.check_apptainer(machine)
-    yield from containers.check_images(machine, needs.roles())
+    yield from containers.check_containers(machine, needs.roles())
     yield from _rights(machine)
     yield from _fetching(plan, machine, needs.results_gb())
-    yield from inputs.check_prompts(plan)
     yield from inputs.check_keys(needs.keys())
 
 
 def _memory(plan: Plan, machine: Machine, needs: Needs) -> Iterator[Finding]:
-    """Against the smallest card here, or the one that the configuration states."""
+    """Memory against the smallest card here, or the one that the configuration states."""
     here = gpu.memory_of_cards(machine)
     card = min(here) * SHOWN if here else card_bytes(plan.config.cards.memory_gb)
     yield from memory.check_memory(plan, machine.workdir, needs.gpu_jobs(), card, len(here) or None)
@@ -97,7 +98,7 @@ def _fetching(plan: Plan, machine: Machine, results_gb: float = 0.0) -> Iterator
     found: list[Download] = downloads(plan, machine)
     pending = [item for item in found if item.state != "there"]
     resources = machine.workdir / "resources"
-    if any(item.kind != "image" for item in pending):
+    if any(item.kind != "container" for item in pending):
         yield from storage.check_write_access(
             "cache access",
             [resources / "models", resources / "data"],

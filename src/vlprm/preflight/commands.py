@@ -1,4 +1,4 @@
-"""Running a machine's own command for its answer, never for long."""
+"""Run one of the machine's own commands for its answer, never for long."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def answer(*command: str, timeout: float = TIMEOUT_S) -> tuple[int, str, str]:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """The last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no message"

@@ -1,4 +1,4 @@
-"""Apptainer and the images: present, and the ones that the table states."""
+"""Apptainer and the containers: they are there, and they are the stated ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vlprm.config.images import ContainerImage, load_images
+from vlprm.config.containers import ContainerImage, load_containers
 from vlprm.errors import UserError
 from vlprm.io.apptainer import cure, runtime, shortened, stated_digests
 from vlprm.io.atomic import write_text
@@ -37,27 +37,27 @@ def check_apptainer(machine: Machine) -> Iterator[Finding]:
         yield ok("Apptainer", last_line(printed))
 
 
-def check_images(machine: Machine, roles: Sequence[str]) -> Iterator[Finding]:
-    """Every image that the run uses is a file with the sha256 that is stated for it."""
+def check_containers(machine: Machine, roles: Sequence[str]) -> Iterator[Finding]:
+    """Every container image that the run uses is a file with the sha256 that is stated for it."""
     if not machine.containers:
         return
     try:
-        table = load_images(machine.checkout / "containers" / "images.yaml")
+        table = load_containers(machine.checkout / "containers" / "images.yaml")
     except UserError as error:
-        yield failure("images", f"{error.where}: {error.what}", error.cure or "")
+        yield failure("containers", f"{error.where}: {error.what}", error.cure or "")
         return
     for role in roles:
         if role in table:
-            yield _image(role, table[role], machine)
+            yield _container(role, table[role], machine)
         else:
-            yield failure(f"image {role}", "not in containers/images.yaml", "add the role")
+            yield failure(f"container {role}", "not in containers/images.yaml", "add the role")
 
 
-def _image(role: str, image: ContainerImage, machine: Machine) -> Finding:
-    name, file = f"image {role}", image.file(machine.image_folder)
+def _container(role: str, image: ContainerImage, machine: Machine) -> Finding:
+    name, file = f"container {role}", image.file(machine.container_folder)
     if not file.is_file():
         return failure(name, f"{image.reference} is not at {file}", cure(role, image))
-    stated = stated_digests(image, machine.image_folder)
+    stated = stated_digests(image, machine.container_folder)
     if stated:
         digest = _sha256(file, machine.workdir)
         if digest in stated:
@@ -74,8 +74,8 @@ def _image(role: str, image: ContainerImage, machine: Machine) -> Finding:
 
 
 def _sha256(file: Path, workdir: Path) -> str:
-    """The file's sha256, remembered by size and time: images are large, and seldom change."""
-    memory = workdir / ".snakemake" / "image_digests.json"
+    """The file's sha256, remembered by size and time: such files are large and seldom change."""
+    memory = workdir / ".snakemake" / "container_digests.json"
     stat = file.stat()
     key = f"{file} {stat.st_size} {stat.st_mtime_ns}"
     try:

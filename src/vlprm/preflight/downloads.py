@@ -1,4 +1,4 @@
-"""What a run fetches: models, data sets and images, with sizes, and what is there already."""
+"""What a run fetches: models, data sets and containers, with sizes, and what is there already."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vlprm.config.containers import load_containers
 from vlprm.config.data import MatrixData
-from vlprm.config.images import load_images
+from vlprm.config.files import named_files
 from vlprm.config.models import HubRef
 from vlprm.config.plan import Plan
 from vlprm.preflight.machine import Machine
@@ -18,9 +19,9 @@ from vlprm.preflight.needs import Needs
 
 @dataclass(frozen=True)
 class Download:
-    """One thing to fetch. ``gb`` is None where nobody has stated a size."""
+    """One thing to fetch. ``gb`` is None where no size is stated."""
 
-    kind: Literal["model", "data", "image"]
+    kind: Literal["model", "data", "container"]
     name: str
     source: str
     gb: float | None
@@ -30,7 +31,7 @@ class Download:
 
     @property
     def still_gb(self) -> float:
-        """GB still to come; 0 where it is there or its size is unknown."""
+        """GB still to fetch; 0 where it is there or its size is unknown."""
         return 0.0 if self.state == "there" else max((self.gb or 0.0) - self.have_gb, 0.0)
 
 
@@ -45,7 +46,7 @@ def downloads(plan: Plan, machine: Machine) -> list[Download]:
     for name, data in plan.data.items():
         if not isinstance(data, MatrixData) and data.hub is not None:
             found.append(_from_hub("data", name, data.hub, root / "data" / name))
-    return found + (_images(plan, machine) if machine.containers else [])
+    return found + (_containers(plan, machine) if machine.containers else [])
 
 
 def _from_hub(kind: Literal["model", "data"], name: str, hub: HubRef, folder: Path) -> Download:
@@ -58,7 +59,7 @@ def _from_hub(kind: Literal["model", "data"], name: str, hub: HubRef, folder: Pa
 
 
 def _complete(folder: Path, hub: HubRef) -> bool:
-    """The listing is of this revision, and every file that it names is there."""
+    """Whether the listing is of this revision and every file that it names is there."""
     try:
         listing = json.loads((folder / "fetch.json").read_text(encoding="utf-8"))
         same = listing["revision"] == hub.revision and listing["repo"] == hub.repo
@@ -67,22 +68,39 @@ def _complete(folder: Path, hub: HubRef) -> bool:
         return False
 
 
-def _images(plan: Plan, machine: Machine) -> list[Download]:
-    table = load_images(machine.checkout / "containers" / "images.yaml")
+def _containers(plan: Plan, machine: Machine) -> list[Download]:
+    table = load_containers(machine.checkout / "containers" / "images.yaml")
     found = []
     for role in Needs(plan, machine.workdir).roles():
-        file = table[role].file(machine.image_folder)
+        file = table[role].file(machine.container_folder)
         have = file.stat().st_size / 1e9 if file.is_file() else 0.0
         state: Literal["there", "missing"] = "there" if file.is_file() else "missing"
-        found.append(Download("image", role, table[role].reference, have or None, have, state))
+        found.append(Download("container", role, table[role].reference, have or None, have, state))
     return found
+
+
+def by_hand_lines(data: object, workdir: Path) -> list[str]:
+    """Files that a configuration names and no Hub holds: place, key, origin.
+
+    One line per file, and a last one with the sums; none where no such file is named.
+    """
+    wanted = list(named_files(data))
+    there = [(workdir / item.path).exists() for item in wanted]
+    width = max((len(item.key) for item in wanted), default=0)
+    lines = [
+        f"{'there' if here else 'missing':<7}  file       {item.key:<{width}}  to {item.path}, "
+        f"from {item.origin or 'an origin that the configuration does not state'}"
+        for item, here in zip(wanted, there, strict=True)
+    ]
+    absent = len(there) - sum(there)
+    return [*lines, f"{absent} of {len(there)} to put there by hand"] if lines else []
 
 
 def plan_lines(found: Sequence[Download]) -> list[str]:
     """The plan as aligned lines, and a last one with the sums."""
     width = max((len(item.name) for item in found), default=0)
     lines = [
-        f"{item.state:<7}  {item.kind:<5}  {item.name:<{width}}  {_size(item):>20}  {item.source}"
+        f"{item.state:<7}  {item.kind:<9}  {item.name:<{width}}  {_size(item):>20}  {item.source}"
         for item in found
     ]
     missing = [item for item in found if item.state != "there"]

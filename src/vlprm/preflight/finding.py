@@ -25,17 +25,17 @@ def ok(name: str, what: str) -> Finding:
 
 
 def warning(name: str, what: str, cure: str) -> Finding:
-    """Worth knowing; the run can start."""
+    """Worth knowing, but the run can start."""
     return Finding(name, "warning", what, cure)
 
 
 def failure(name: str, what: str, cure: str) -> Finding:
-    """The run cannot end well."""
+    """The run cannot succeed."""
     return Finding(name, "failure", what, cure)
 
 
 def report(findings: Iterable[Finding]) -> list[str]:
-    """One aligned line a finding: mark, check, what was seen, ``->`` cure."""
+    """One aligned line per finding: mark, check, what was seen, ``->`` cure."""
     found = list(findings)
     width = max((len(item.name) for item in found), default=0)
     return [
@@ -51,7 +51,7 @@ def failures(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def named(names: Sequence[str], most: int = 4) -> str:
-    """A list for a line: the first names, and how many more there are."""
+    """A list that fits on a line: the first names, and how many more there are."""
     shown = ", ".join(names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 

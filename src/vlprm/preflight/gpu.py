@@ -14,7 +14,7 @@ _CURE = "run on a node with GPUs or through a cluster profile, or give models gp
 
 
 def memory_of_cards(machine: Machine) -> list[int]:
-    """Bytes of each card of this machine, where jobs run on it and the driver tells; else none."""
+    """Bytes of each of this machine's cards, if jobs run on it and the driver says; else none."""
     if machine.executor != "local" or shutil.which("nvidia-smi") is None:
         return []
     status, printed, _ = answer(

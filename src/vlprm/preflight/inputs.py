@@ -6,83 +6,43 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vlprm import prompts
-from vlprm.config.data import MatrixData
+from vlprm.config.files import NamedFile, named_files
 from vlprm.config.plan import Plan
-from vlprm.errors import UserError
+from vlprm.config.reader import ConfigFile
 from vlprm.preflight.downloads import Download
 from vlprm.preflight.finding import Finding, failure, named, ok, warning
 
 
 def check_files(plan: Plan, workdir: Path) -> Iterator[Finding]:
     """Every file and folder that the configuration names by path."""
-    wanted = dict(_paths(plan))
-    absent = {path: where for path, where in wanted.items() if not (workdir / path).exists()}
+    file = plan.file or ConfigFile("", plan.config.model_dump())
+    yield from check_named(file, workdir)
+
+
+def check_named(file: ConfigFile, workdir: Path) -> Iterator[Finding]:
+    """The same for a file as it was read, whether or not it is a valid configuration."""
+    wanted = {item.path: item for item in named_files(file.data)}
+    absent = [item for path, item in wanted.items() if not (workdir / path).exists()]
     if not absent:
         yield ok("data files", f"{len(wanted)} named, all there")
         return
-    shown = [f"{path} ({where})" for path, where in absent.items()]
-    origins = {
-        data.origin
-        for data in plan.data.values()
-        if not isinstance(data, MatrixData) and data.path in absent and data.origin
-    }
+    shown = [_shown(item, file) for item in absent]
+    origins = sorted({item.origin for item in absent if item.origin})
     yield failure(
         "data files",
-        f"{len(absent)} of {len(wanted)} not there: {named(shown)}",
-        "put them there" + (f"; origins: {named(sorted(origins), 1)}" if origins else ""),
+        f"{len(absent)} of {len(wanted)} not there: {named(shown, len(shown))}",
+        "put them there" + (f"; origins: {named(origins, 1)}" if origins else ""),
     )
 
 
-def _paths(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Path -> the key that names it."""
-    config = plan.config
-    for name, data in plan.data.items():
-        if not isinstance(data, MatrixData) and data.hub is None and name not in plan.published:
-            kind = "sources" if name in config.sources else "benchmarks"
-            yield data.path, f"{kind}.{name}"
-    for name in plan.published:
-        given = config.sources[name].published
-        if given is not None:
-            for key, path in given.model_dump().items():
-                yield path, f"sources.{name}.published.{key}"
-    if config.labels.examples.published:
-        yield config.labels.examples.published, "labels.examples.published"
-    for name, model in config.models.items():
-        if model.source == "published" and model.path is not None:
-            yield f"{model.path}/model.safetensors", f"models.{name}"
-
-
-def check_prompts(plan: Plan) -> Iterator[Finding]:
-    """Every prompt that the configuration names: it exists, and takes what it will be given."""
-    wanted = dict(_prompts(plan))
-    wrong = []
-    for where, (name, slots) in wanted.items():
-        try:
-            prompts.render(name, **dict.fromkeys(slots, ""))
-        except UserError as error:
-            wrong.append(f"{where}: {error.what}")
-    if wrong:
-        yield failure("prompts", named(wrong), "name files of src/vlprm/prompts, without .txt")
-    else:
-        yield ok("prompts", f"{len(wanted)} named, all there")
-
-
-def _prompts(plan: Plan) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
-    """Key -> prompt and its slots."""
-    config = plan.config
-    for name, policy in config.policies.items():
-        yield f"policies.{name}.user_prompt", (policy.user_prompt, ("question",))
-        if policy.system_prompt is not None:
-            yield f"policies.{name}.system_prompt", (policy.system_prompt, ())
-    for name, prm in config.prms.items():
-        yield f"prms.{name}.system_prompt", (prm.system_prompt, ())
-    yield "labels.judge.prompt", (config.labels.judge.prompt, ("problem", "solution"))
-    yield "labels.examples.system_prompt", (config.labels.examples.system_prompt, ())
+def _shown(item: NamedFile, file: ConfigFile) -> str:
+    line = file.line(item.loc)
+    place = f"{file.name}:{line}: " if line is not None else ""
+    return f"{place}{item.path} ({item.key})"
 
 
 def check_keys(keys: Mapping[str, str]) -> Iterator[Finding]:
-    """Keys of services: present, never shown."""
+    """Keys of services: checked, never shown."""
     absent = [f"{name} ({why})" for name, why in keys.items() if not os.environ.get(name)]
     if absent:
         yield failure(
@@ -95,7 +55,7 @@ def check_keys(keys: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def check_hub_token(pending: Sequence[Download]) -> Iterator[Finding]:
-    """A token of the Hub, where something behind a licence is still to be fetched."""
+    """A token for the Hub, where something behind a licence is still to be fetched."""
     gated = [item.name for item in pending if item.hub is not None and item.hub.gated]
     if not gated:
         yield ok("Hub token", "none needed")
@@ -123,7 +83,7 @@ def hub_token_set() -> bool:
 
 def check_cache(found: Sequence[Download]) -> Iterator[Finding]:
     """Which models and data sets of the Hub are fetched; the workflow fetches the others."""
-    wanted = [item for item in found if item.kind != "image"]
+    wanted = [item for item in found if item.kind != "container"]
     missing = [item.name for item in wanted if item.state != "there"]
     if not wanted:
         yield ok("model cache", "nothing comes from the Hub")

@@ -1,4 +1,4 @@
-"""How the jobs of a run are started: what its Snakemake profile says, or Snakemake itself."""
+"""How a run's jobs are started: what its Snakemake profile says, or Snakemake's defaults."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from vlprm.errors import UserError
 
 _QUEUE_KEYS = ("queue", "pbs_queue", "partition", "slurm_partition")
 _OURS = "vlprm-cluster-"
-_COMMANDS = ("submit", "status", "cancel", "sidecar")
+COMMANDS = ("submit", "status", "cancel", "sidecar")
+EXECUTORS = ("vlprm-cluster", "cluster-generic")
+"""Executors that are given commands: ours, and the one that it extends."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The run's surroundings, as far as the checks look at them."""
+    """The run's surroundings, as far as checks need them."""
 
     checkout: Path
-    """The folder of the Snakefile: rules, locks, the table of images."""
+    """The folder of the Snakefile: rules, locks, the table of containers."""
     workdir: Path
     """The folder that gets results/, resources/, logs/ and .snakemake/."""
     executor: str = "local"
@@ -35,14 +37,16 @@ class Machine:
     """Programs that such an executor calls."""
     queues: tuple[str, ...] = ()
     """Queues or partitions that the profile names."""
+    gpu_resources: tuple[str, ...] = ()
+    """What the profile calls GPUs, where it does not use the scheduler's usual name."""
     runtime_max: Mapping[str, int] = field(default_factory=dict)
-    """Minutes that the profile allows a rule's jobs; under the empty name, those of all rules."""
+    """Minutes that the profile allows each rule's jobs; the empty name stands for all rules."""
     containers: bool = False
-    image_folder: Path = field(default=Path(".snakemake/singularity"))
+    container_folder: Path = field(default=Path(".snakemake/singularity"))
 
     @property
     def scheduler(self) -> str | None:
-        """``pbs`` or ``slurm``; None where jobs run on this machine or it cannot be told."""
+        """``pbs`` or ``slurm``; None where jobs run on this machine or nothing shows it."""
         words = f"{self.executor} {self.submit}"
         if self.executor == "local":
             return None
@@ -72,7 +76,7 @@ def read_profile(names: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
                 where=str(file),
                 cure="correct the file; profiles/mini is an example",
             ) from error
-        for key in map("cluster-generic-{}-cmd".format, _COMMANDS):
+        for key in (f"{name}-{word}-cmd" for name in EXECUTORS for word in COMMANDS):
             beside = file.parent / str(settings.get(key))
             if beside.is_file():  # Snakemake looks beside the profile first, too
                 settings[key] = str(beside)
@@ -108,17 +112,20 @@ def from_profile(settings: Mapping[str, Any], checkout: Path, workdir: Path) -> 
         checkout=checkout,
         workdir=workdir,
         executor=str(settings.get("executor") or "local"),
-        submit=str(settings.get("cluster-generic-submit-cmd") or ""),
+        submit=_command(settings, "submit"),
         commands=tuple(dict.fromkeys(_programs(settings))),
-        queues=tuple(dict.fromkeys(_queues(settings))),
+        queues=tuple(dict.fromkeys(_words(settings, _QUEUE_KEYS, "VLPRM_QUEUE"))),
+        gpu_resources=tuple(
+            dict.fromkeys(_words(settings, ("gpu_resource",), "VLPRM_GPU_RESOURCE"))
+        ),
         runtime_max=dict(_runtime_max(settings)),
         containers=containers or bool(settings.get("use-apptainer")),
-        image_folder=image_folder(prefix, workdir),
+        container_folder=container_folder(prefix, workdir),
     )
 
 
-def image_folder(prefix: str | Path | None, workdir: Path) -> Path:
-    """Where Snakemake keeps image files: its own rule for prefix, environment and default."""
+def container_folder(prefix: str | Path | None, workdir: Path) -> Path:
+    """Where Snakemake keeps container images: its own rule for prefix, environment and default."""
     prefix = prefix or os.environ.get("APPTAINER_CACHEDIR")
     if prefix is None:
         return workdir / ".snakemake" / "singularity"
@@ -126,28 +133,33 @@ def image_folder(prefix: str | Path | None, workdir: Path) -> Path:
 
 
 def _programs(settings: Mapping[str, Any]) -> Iterator[str]:
-    """The program of a plain command; of a line of shell, those of this package."""
-    for key in _COMMANDS:
-        command = str(settings.get(f"cluster-generic-{key}-cmd") or "")
+    """The program of a plain command; in a line of shell, the programs of this package."""
+    for key in COMMANDS:
+        command = _command(settings, key)
         if re.search(r"[;&|$`'\"]", command):
             yield from re.findall(rf"\b{_OURS}[\w-]+", command)
         else:
             yield from command.split()[:1]
 
 
-def _queues(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Queues of default-resources and set-resources; an expression cannot be told beforehand."""
-    if settings.get("executor") not in (None, "local") and (named := os.environ.get("VLPRM_QUEUE")):
+def _command(settings: Mapping[str, Any], word: str) -> str:
+    found = (settings.get(f"{name}-{word}-cmd") for name in EXECUTORS)
+    return str(next(filter(None, found), ""))
+
+
+def _words(settings: Mapping[str, Any], keys: Sequence[str], variable: str) -> Iterator[str]:
+    """Words of default-resources and set-resources; an expression has no value beforehand."""
+    if settings.get("executor") not in (None, "local") and (named := os.environ.get(variable)):
         yield named
     tables = [settings.get("default-resources"), *_by_rule(settings.get("set-resources"))]
     for table in tables:
         for key, value in _pairs(table):
-            if key in _QUEUE_KEYS and (name := _literal(value)):
+            if key in keys and (name := _literal(value)):
                 yield name
 
 
 def _runtime_max(settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """Rule (or nothing: all) and minutes, where the profile says a plain number."""
+    """Rule (empty: all) and minutes, where the profile gives a plain number."""
     tables = [("", settings.get("default-resources"))]
     own = settings.get("set-resources")
     if isinstance(own, Mapping):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vlprm.config import memory
+from vlprm.config.deepspeed import zero_stage
 from vlprm.config.memory import GIB, Need
 from vlprm.config.models import ModelConfig
-from vlprm.config.placement import CPU, WHOLE, Placement
+from vlprm.config.placement import CPU, WHOLE_CARD, Placement
 from vlprm.config.plan import Plan
-from vlprm.config.shapes import KNOWN, Shapes, read_shapes
+from vlprm.errors import UserError
+from vlprm.families import FAMILIES
+from vlprm.families.shapes import Shapes
 from vlprm.preflight.finding import Finding, failure, ok, warning
 from vlprm.preflight.needs import GpuJob
 
@@ -25,7 +27,7 @@ tensor more (an embedding of 300 to 550 million)."""
 def check_memory(
     plan: Plan, workdir: Path, jobs: Iterator[GpuJob], card: float, here: int | None = None
 ) -> Iterator[Finding]:
-    """One finding a stage and its models; ``card``: bytes of one card, ``here``: cards of this
+    """One finding per stage and its models; ``card``: bytes of one card, ``here``: cards of this
     machine, where a training runs on no more of them.
 
     A model whose shapes nobody knows before it is fetched is a warning.
@@ -48,10 +50,11 @@ def estimate_gb(plan: Plan, workdir: Path, job: GpuJob) -> dict[str, float]:
 
 
 def shapes_of(plan: Plan, workdir: Path, name: str) -> Shapes | None:
-    """Shapes of a model: of its files, else of the known repository."""
+    """A model's shapes: from its files, otherwise from the known repository."""
     model = plan.config.models[name]
-    found = read_shapes((workdir / plan.model(name)).parent)
-    return found or (KNOWN.get(model.hub.repo) if model.hub else None)
+    family = FAMILIES[model.family]
+    found = family.read_shapes((workdir / plan.model(name)).parent)
+    return found or (family.known.get(model.hub.repo) if model.hub else None)
 
 
 class _StageMemory:
@@ -115,7 +118,7 @@ class _StageMemory:
     def _sequence(self, model: ModelConfig, policy: str | None = None) -> int:
         """Tokens of the longest solution with its question and one image of the largest size."""
         drawing = self._config.policies[policy or str(self._job.policy)]
-        prompt = memory.image_tokens(model.pixels.max) + memory.PROMPT_TOKENS
+        prompt = FAMILIES[model.family].images.most(model.pixels) + memory.PROMPT_TOKENS
         return prompt + drawing.sampling.max_tokens
 
     def _training(self, shapes: Shapes, model: ModelConfig, micro_batch: int | None = None) -> Need:
@@ -138,7 +141,7 @@ class _StageMemory:
         shapes = shapes_of(self._plan, self._workdir, name)
         assert shapes is not None  # the caller has them
         fits = _fits(place.memory * self._card)
-        whole = _fits(WHOLE * self._card)
+        whole = _fits(WHOLE_CARD * self._card)
         if role == "training":
             return self._training_cure(shapes, model)
         engine = str(getattr(model.engines, role))
@@ -150,7 +153,7 @@ class _StageMemory:
             and fits(self.need(role, model.model_copy(update={"batch_tokens": tokens})))
         ][:1]
         if place.shared and whole(self.need(role)):
-            cures.append("evaluation.guided.placement.share without this policy, or other shares")
+            cures.append("evaluation.placement.share without this policy, or other shares")
         cures += [
             f"models.{name}.gpus: {count}"
             for count in _SPLITS
@@ -162,7 +165,7 @@ class _StageMemory:
 
     def _training_cure(self, shapes: Shapes, model: ModelConfig) -> str:
         key = f"training.{self._config.prms[str(self._job.prm)].training}"
-        if _fits(WHOLE * self._card)(self._training(shapes, model, micro_batch=1)):
+        if _fits(WHOLE_CARD * self._card)(self._training(shapes, model, micro_batch=1)):
             return f"{key}.micro_batch: 1, and accumulation as many times larger"
         return f"{key}.gradient_checkpointing: true, a deepspeed file, or cards with more memory"
 
@@ -184,7 +187,6 @@ def _zero_stage(workdir: Path, file: str | None) -> int | None:
     if file is None:
         return None
     try:
-        settings = json.loads((workdir / file).read_text(encoding="utf-8"))
-        return int(settings.get("zero_optimization", {}).get("stage", 0))
-    except (OSError, ValueError, AttributeError, TypeError):
+        return zero_stage(workdir / file)
+    except UserError:
         return 2

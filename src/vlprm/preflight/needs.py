@@ -1,4 +1,4 @@
-"""What the part of a run that is still to do needs: GPUs, keys, bytes."""
+"""What the rest of a run needs: GPUs, keys, bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlprm.config import placement
 from vlprm.config.data import MatrixData
+from vlprm.config.labels import JudgeConfig
 from vlprm.config.placement import Placement
 from vlprm.config.plan import Plan
 
@@ -34,7 +35,7 @@ class GpuJob:
 
 
 class Needs:
-    """Needs of a plan, seen from the files that are there under ``workdir``."""
+    """Needs of a plan, given the files that exist under ``workdir``."""
 
     def __init__(self, plan: Plan, workdir: Path) -> None:
         self.plan, self.workdir = plan, workdir
@@ -49,13 +50,13 @@ class Needs:
         )
 
     def keys(self) -> dict[str, str]:
-        """Environment variables that must hold a key, and what for."""
-        judge = self.config.labels.judge
-        if judge.engine != "api" or judge.api_key_env is None:
-            return {}
-        if all(self._there(path) for path in self._verdicts()):
-            return {}
-        return {judge.api_key_env: f"judge {judge.name}"}
+        """Environment variables that must hold a key, with the reason."""
+        return {
+            judge.api_key_env: f"judge {judge.name}"
+            for judge, verdicts in self._judges()
+            if judge.engine == "api" and judge.api_key_env is not None
+            if not all(self._there(path) for path in verdicts)
+        }
 
     def results_gb(self) -> float:
         """Rough size of what the run still writes: checkpoints, pictures, records."""
@@ -73,7 +74,7 @@ class Needs:
         return total
 
     def model_gb(self, name: str) -> float:
-        """Size of a model's weights: stated for the Hub, measured in the checkout."""
+        """Size of a model's weights: as stated for the Hub, or measured in the checkout."""
         model = self.config.models[name]
         if model.hub is not None:
             return model.hub.gb or 0.0
@@ -81,15 +82,16 @@ class Needs:
         return file.stat().st_size / 1e9 if file.is_file() else 0.0
 
     def roles(self) -> list[str]:
-        """Roles of the images that the run's rules use."""
-        return list(dict.fromkeys(map(self.plan.image, ("cpu", "gpu"))))
+        """Roles of the containers that the run's rules use."""
+        return list(dict.fromkeys(map(self.plan.container, ("cpu", "gpu"))))
 
     def _there(self, path: str) -> bool:
         return (self.workdir / path).exists()
 
     def _candidates(self) -> int:
         evaluation = self.config.evaluation
-        searches = evaluation.guided.n * len(evaluation.prms)
+        widths = sum(self.config.searches[name].width for name in evaluation.searches)
+        searches = widths * len(evaluation.prms)
         return (evaluation.ranking.candidates + searches) * len(evaluation.policies)
 
     def _built(self) -> list[str]:
@@ -105,9 +107,18 @@ class Needs:
             return []
         return [name for name in self.config.sources if name not in self.plan.published]
 
+    def _judges(self) -> Iterator[tuple[JudgeConfig, list[str]]]:
+        """Every judge with the tables of its verdicts, the one whose word counts last."""
+        labels = self.config.labels
+        for beside, judge in labels.panel.judges.items() if labels.panel else ():
+            names = ("panel", beside, labels.policy)
+            yield judge, [p for name in self.config.sources for p in self.plan.tables(*names, name)]
+        if labels.judge is not None:
+            yield labels.judge, list(self._verdicts())
+
     def _verdicts(self) -> Iterator[str]:
-        plan, evaluation = self.plan, self.config.evaluation
-        for name in self._labelled():
+        plan, evaluation, labels = self.plan, self.config.evaluation, self.config.labels
+        for name in self._labelled() if labels.judged or labels.panel else ():
             yield from plan.tables("verdicts", self.config.labels.policy, name)
         if evaluation.step_truth:
             for policy in evaluation.policies:
@@ -125,7 +136,9 @@ class Needs:
         teacher = config.labels.policy
         of_teacher = placement.of_policy(config, teacher)
         for name in self._labelled():
-            for stage, kind in (("rollout", "rollouts"), ("estimate", "estimates")):
+            stages = [("rollout", "rollouts")]
+            stages += [("estimate", "estimates")] if config.labels.estimated else []
+            for stage, kind in stages:
                 for path in plan.tables(kind, teacher, name):
                     yield GpuJob(stage, path, of_teacher, policy=teacher)
         for prm in self._trained():
@@ -137,7 +150,7 @@ class Needs:
                 for path in plan.tables("rollouts", policy, name):
                     yield GpuJob("rollout", path, placed, policy=policy)
                 yield from self._scorings(policy, name)
-            yield from self._searches(policy)
+        yield from self._searches()
 
     def _scorings(self, policy: str, benchmark: str) -> Iterator[GpuJob]:
         config, tables = self.config, self.plan.tables
@@ -150,12 +163,9 @@ class Needs:
             for path in tables("ranks", policy, benchmark):
                 yield GpuJob("rank", path, placement.of_judge(config), scorer=judge)
 
-    def _searches(self, policy: str) -> Iterator[GpuJob]:
-        """A guided search holds policy and PRM at once."""
-        config = self.config
-        for prm in config.evaluation.prms:
-            placed, base = placement.of_search(config, policy, prm), config.prms[prm].base
-            for name in config.evaluation.guided_benchmarks:
-                for path in self.plan.tables("guided", prm, policy, name):
-                    output = path.replace(".parquet", ".rollouts.parquet")
-                    yield GpuJob("search", output, placed, policy, prm, base)
+    def _searches(self) -> Iterator[GpuJob]:
+        """A search holds policy and PRM at once."""
+        for name, prm, policy, benchmark in self.plan.searches():
+            placed = placement.of_search(self.config, policy, prm)
+            for path in self.plan.searched("rollouts", name, prm, policy, benchmark):
+                yield GpuJob("search", path, placed, policy, prm, self.config.prms[prm].base)

@@ -47,7 +47,7 @@ class Row:
     units: int
     unit: str
     unit_s: float
-    """Seconds a unit: work_s / (units x share of the work that is timed x length ratio)."""
+    """Seconds per unit: work_s / (units x share of the work that is timed x length ratio)."""
     peak_host_gb: float | None
     peak_card_gb: float | None
     full_jobs: int
@@ -73,7 +73,7 @@ class Report:
 def measure(rehearsal: Plan, full: Plan, workdir: Path) -> Report:
     """Read what a rehearsal left in ``workdir`` and extrapolate it to the run ``full``.
 
-    Raises UserError for a timing record that is none.
+    Raises UserError for an invalid timing record.
     """
     timed: dict[tuple[str, tuple[str, ...]], list[tuple[Job, Timing]]] = defaultdict(list)
     missing, ratio = [], _given_ratio(rehearsal)
@@ -95,13 +95,13 @@ def measure(rehearsal: Plan, full: Plan, workdir: Path) -> Report:
 
 
 def _given_ratio(rehearsal: Plan) -> float:
-    """Of published conversations, which no stage of the rehearsal has chosen."""
+    """For published conversations, which no stage of the rehearsal has chosen."""
     block = rehearsal.config.rehearsal
     return block.length_ratio if block is not None else 1.0
 
 
 def _timing(path: Path) -> Timing | None:
-    """The record beside an output whose manifest is there too; None: not finished."""
+    """The record beside an output whose manifest is there too; None if it is not finished."""
     manifest = path.with_name(path.name.replace(".timing.json", ".manifest.json"))
     if not (path.is_file() and manifest.is_file()):
         return None
@@ -149,7 +149,7 @@ def _most(values: Iterable[float | None]) -> float | None:
 
 
 def by_rule(rows: Iterable[Row]) -> list[Row]:
-    """One row a rule: sums, weighted means, peaks. The same arithmetic holds for them."""
+    """One row per rule: sums, weighted means, peaks. The same arithmetic holds for them."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.rule].append(row)
@@ -202,7 +202,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def arithmetic(row: Row) -> str:
-    """How a rule's time in the full run comes about, in numbers."""
+    """How a rule's time in the full run is computed, in numbers."""
     line = (
         f"{row.rule}: {row.start_s:.1f} s start x {row.full_jobs:,} jobs"
         f" + {row.unit_s:.4g} s per {row.unit} x {row.full_units:,} = {_span(row.full_s)}"
@@ -242,7 +242,7 @@ def report_lines(report: Report, run: str) -> list[str]:
 
 
 def write(report: Report, run: str, folder: Path) -> None:
-    """``rehearsal.csv`` (one line a group, read by ``config.times``) and ``rehearsal.md``."""
+    """``rehearsal.csv`` (one line per group, read by ``config.times``) and ``rehearsal.md``."""
     page = io.StringIO()
     writer = csv.DictWriter(page, [field.name for field in fields(Row)], lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""The scheduler: are its commands there, does it answer, has it the queues that are named?"""
+"""The scheduler: are its commands there, does it answer, does it have the named queues?"""
 
 from __future__ import annotations
 
@@ -94,20 +94,26 @@ def slurm_partitions() -> tuple[dict[str, bool], str | None]:
 
 
 def check_cluster_gpus(machine: Machine, gpus: int) -> Iterator[Finding]:
-    """Whether some node of the cluster has GPUs, where the scheduler tells."""
+    """Whether nodes of the cluster have GPUs under the name that jobs ask for them."""
     if not gpus or machine.scheduler is None:
         return
-    if machine.scheduler == "slurm":
-        status, printed, _ = answer("sinfo", "--noheader", "--format=%R %G")
-        pattern = r"gpu"
-    else:
-        status, printed, _ = answer("pbsnodes", "-a")
-        pattern = r"(?m)n?gpus\s*=\s*[1-9]|gres\S*gpu"
+    slurm = machine.scheduler == "slurm"
+    ask = ("sinfo", "--noheader", "--format=%R %G") if slurm else ("pbsnodes", "-a")
+    status, printed, _ = answer(*ask)
+    there = _gres(printed) if slurm else _countable(printed)
+    asked = set(machine.gpu_resources) or ({"gpu"} if slurm else {"ngpus", "gpus"})
     if status:
         yield warning("GPU nodes", "the scheduler does not tell", "ask whether nodes have GPUs")
-    elif re.search(pattern, printed):
+    elif asked <= there or (asked & there and not machine.gpu_resources):
         yield ok("GPU nodes", f"there are some (a job asks for up to {gpus})")
-    elif machine.scheduler == "slurm":
+    elif there:
+        missing = " or ".join(sorted(asked - there))
+        yield failure(
+            "GPU nodes",
+            f"jobs would ask for {missing}, which no node has; nodes have {named(sorted(there))}",
+            f"VLPRM_GPU_RESOURCE={min(there)} (or gpu_resource in the profile), if those are GPUs",
+        )
+    elif slurm:
         yield failure(
             "GPU nodes",
             f"no partition has GPUs, and models ask for {gpus}",
@@ -116,6 +122,19 @@ def check_cluster_gpus(machine: Machine, gpus: int) -> Iterator[Finding]:
     else:
         yield warning(
             "GPU nodes",
-            f"no node states GPUs as ngpus or gpus, and models ask for {gpus}",
-            "ask how this cluster names its GPUs",
+            f"no node states GPUs as {' or '.join(sorted(asked))}, and models ask for {gpus}",
+            "ask how this cluster names its GPUs, and set VLPRM_GPU_RESOURCE",
         )
+
+
+def _gres(printed: str) -> set[str]:
+    """Names of what Slurm's partitions offer: ``gpu:h100:4(S:0-1),shard:8``."""
+    return set(re.findall(r"(?m)(?:[ ,])([A-Za-z]\w*):", printed))
+
+
+def _countable(printed: str) -> set[str]:
+    """What PBS's nodes call GPUs, where there is at least one: a name like ngpus or a100_gpu."""
+    pbs = re.findall(r"resources_available\.(\S+)\s*=\s*[1-9]\d*\s*$", printed, re.MULTILINE)
+    found = {name for name in pbs if re.search(r"gpu|accel|cuda|mig", name, re.IGNORECASE)}
+    torque = re.search(r"(?m)^\s+gpus\s*=\s*[1-9]|gres\S*gpu", printed)
+    return found | ({"gpus"} if torque else set())

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlprm.preflight.finding import Finding, failure, named, ok, warning
-from vlprm.preflight.machine import Machine
+from vlprm.preflight.machine import EXECUTORS, Machine
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s\\;]+)(\s*;)?")
 _BUILT_IN = ("local", "dryrun", "touch")
+_EXTENDS = {"vlprm-cluster": "cluster-generic"}
 _RENEW = "`make demo` renews .venv from envs/cpu.lock"
 
 
 def pinned(lock: Path) -> dict[str, str]:
-    """Package -> version of a lock; pins that hold only on some platforms are left out."""
+    """A lock's packages -> versions, without pins that hold only on some platforms."""
     found = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         match = _PIN.match(line)
@@ -51,21 +52,24 @@ def check_snakemake(machine: Machine) -> Iterator[Finding]:
 def check_executor(machine: Machine) -> Iterator[Finding]:
     """The plugin that the profile's executor needs."""
     name = machine.executor
-    module = f"snakemake_executor_plugin_{name.replace('-', '_')}"
+    needed = _EXTENDS.get(name, name)
+    module = f"snakemake_executor_plugin_{needed.replace('-', '_')}"
     if name in _BUILT_IN:
         yield ok("executor", name)
     elif importlib.util.find_spec(module) is None:
         yield failure(
             "executor",
-            f"the plugin of executor {name} is not installed",
-            f"python -m pip install snakemake-executor-plugin-{name} (pinned in envs/cpu.in)",
+            f"the plugin snakemake-executor-plugin-{needed} is not installed",
+            f"python -m pip install snakemake-executor-plugin-{needed} (pinned in envs/cluster.in)"
+            if needed in EXECUTORS
+            else f"python -m pip install snakemake-executor-plugin-{needed}",
         )
     else:
         yield ok("executor", f"{name} {installed(module.replace('_', '-')) or ''}".rstrip())
 
 
 def check_lock(machine: Machine) -> Iterator[Finding]:
-    """What is installed beside what envs/cpu.lock states."""
+    """Compare what is installed with envs/cpu.lock."""
     wanted = pinned(machine.checkout / "envs" / "cpu.lock")
     wanted |= pinned(machine.checkout / "envs" / "torch-cpu.txt")
     have = {name: installed(name) for name in wanted}

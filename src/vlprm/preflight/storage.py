@@ -1,4 +1,4 @@
-"""Disks: may we write where a run writes, and is there room for it?"""
+"""Disks: can we write where a run writes, and is there room for it?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def nearest(path: Path) -> Path:
 
 
 def refusal(folder: Path) -> str | None:
-    """Why no file can be written below a folder (that need not exist yet); None: it can."""
+    """Why no file can be written below a folder, which need not exist yet; None if one can."""
     place = nearest(folder)
     if not place.is_dir():
         return f"{place} is a file"
@@ -35,7 +35,7 @@ def refusal(folder: Path) -> str | None:
 
 
 def check_write_access(name: str, folders: Iterable[Path], cure: str) -> Iterator[Finding]:
-    """A real file is written and removed in each folder: rights alone do not tell."""
+    """Write and remove a real file in each folder: permissions alone prove nothing."""
     folders = list(folders)
     refused = [f"{folder}: {why}" for folder in folders if (why := refusal(folder))]
     if refused:

@@ -14,7 +14,7 @@ _NAME = "run time"
 
 
 def check_times(plan: Plan, machine: Machine) -> Iterator[Finding]:
-    """What the whole run takes, and which jobs exceed a day or what the profile allows."""
+    """What the whole run takes, and which jobs take more than a day or than the profile allows."""
     times = Times.of(plan, machine.workdir)
     yield ok(_NAME, _total(times, rehearsed(plan, machine.workdir).is_file()))
     longest: dict[tuple[str, tuple[str, ...]], Job] = {}
@@ -55,6 +55,6 @@ def _long(times: Times, job: Job) -> str:
 
 
 def _limit(machine: Machine, rule: str) -> float:
-    """Hours that a job of a rule may take: the profile's ``runtime_max``, else a day."""
+    """Hours that a rule's job may take: the profile's ``runtime_max``, otherwise a day."""
     minutes = machine.runtime_max.get(rule, machine.runtime_max.get(""))
     return LONGEST_HOURS if minutes is None else minutes / 60

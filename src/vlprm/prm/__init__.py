@@ -1,2 +1,1 @@
-"""What a process reward model reads and what its logits mean: text layout, image sizes,
-aggregation of step scores. Pure functions, no models."""
+"""What a process reward model's logits mean: aggregation of step scores. Pure functions."""

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from vlprm.records import StepScore
 
 REWARD_POWER, LENGTH_POWER = 0.3, 0.6
+Aggregation = Literal[
+    "min", "mean", "product", "last", "max", "sum_logit", "mean_logit", "published_reward"
+]
+"""The names of :data:`AGGREGATIONS`."""
 
 
 def p_plus(score: StepScore) -> float:

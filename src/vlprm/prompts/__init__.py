@@ -42,7 +42,7 @@ def render(name: str, **values: str) -> str:
 
 @cache
 def _compiled(name: str) -> tuple[Template, frozenset[str]]:
-    """The prompt and its slots; compiled once, for it is filled once a question."""
+    """The prompt and its slots; compiled once, for it is filled once per question."""
     source = _source(name).removesuffix("\n")
     slots = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
     return _ENVIRONMENT.from_string(source), frozenset(slots)

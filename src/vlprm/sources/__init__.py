@@ -1,20 +1,26 @@
-"""Training sources: generated puzzles and importers of real files, all as sample drafts."""
+"""Training sources: generated puzzles and importers of real files, all as sample drafts.
+
+A new source is one module, its name in ``vlprm.kinds`` and one table of cases
+(``tests/cases/<name>.json``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
 
+from vlprm import kinds
 from vlprm.config.matrix import MatrixSpec
-from vlprm.drafts import SampleDraft
+from vlprm.importing.draft import SampleDraft
 from vlprm.records import AnswerType
-from vlprm.sources import mmpr
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_render import render
 from vlprm.sources.matrix_text import answer, explanation, question
+from vlprm.sources.source import Source
 
-SOURCES: dict[str, Callable[..., Iterator[SampleDraft]]] = {
-    kind: partial(mmpr.drafts, kind) for kind in mmpr.CORPORA
+SOURCES: Final[dict[str, Source]] = {
+    name: import_module(f"{__name__}.{name}").SOURCE for name in kinds.SOURCES
 }
 """Importers of real training sources by kind."""
 

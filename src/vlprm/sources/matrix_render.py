@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vlprm.config.matrix import Attribute
+from vlprm.records import letter
 from vlprm.seeds import seed_for
 from vlprm.sources.matrix import VALUES, MatrixPuzzle
 
@@ -53,7 +54,7 @@ def render(puzzle: MatrixPuzzle, cell: int | None = None) -> Image.Image:
     for number, option in enumerate(puzzle.options):
         place = (number % 4 * side, (3 + number // 4) * side)
         _cell(draw, option, place, side, puzzle.spec.jitter, rng)
-        draw.text((place[0] + 1, place[1] + 1), chr(ord("A") + number), fill=_INK)
+        draw.text((place[0] + 1, place[1] + 1), letter(number), fill=_INK)
     if puzzle.spec.noise == 0:
         return image
     pixels = np.asarray(image, dtype=np.float32)

@@ -1,20 +1,18 @@
 """Words of a matrix puzzle: question, model solution, and which step of a solution is wrong.
 
-Solutions follow the layout ``blank_lines``: three perception steps (one a row), one reasoning
+Solutions follow the layout ``blank_lines``: three perception steps (one per row), one reasoning
 step an attribute, the boxed answer.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 
+from vlprm.answers.marks import last_box
 from vlprm.config.matrix import Attribute, Rule
-from vlprm.records import Section, Step
+from vlprm.records import Section, Step, letter
 from vlprm.sources.matrix import ORDER, VALUES, MatrixPuzzle, predict
-
-_BOX = re.compile(r"\\boxed\{([^{}]*)\}")
 
 
 def cell_text(cell: Mapping[Attribute, int]) -> str:
@@ -34,7 +32,7 @@ def answer(puzzle: MatrixPuzzle) -> str:
     """The gold answer: the missing cell in words, or its letter with a panel."""
     right = puzzle.cell(2, 2)
     if puzzle.options:
-        return chr(ord("A") + puzzle.options.index(right))
+        return letter(puzzle.options.index(right))
     return cell_text(right)
 
 
@@ -85,8 +83,7 @@ def first_error(truth: str, steps: Sequence[Step]) -> int | None:
                 step.text, names[place - 3], grids
             )
         else:
-            found = _BOX.search(step.text)
-            right = found is not None and found[1] == expected[place]
+            right = last_box(step.text) == expected[place]
         if not right:
             return step.index
     return None if len(steps) == len(expected) else len(steps) - 1

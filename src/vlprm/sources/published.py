@@ -1,8 +1,8 @@
 """Published rollouts, judge requests and judge results as records.
 
-The published rows carry no rollout id: rollouts are numbered within their question in the order
-of the file, and judge requests (whose ids match nothing) are joined to them by the solution
-text, once. Whatever cannot be used is listed with its reason.
+The published rows carry no rollout id. So rollouts are numbered within their question in the
+order of the file. Judge requests, whose ids match nothing, are joined to them by the solution text,
+once. Whatever cannot be used is listed with its reason.
 """
 
 from __future__ import annotations
@@ -19,23 +19,26 @@ from typing import Any
 
 from vlprm.answers.extract import extract_answer
 from vlprm.records import Rollout, Sample, Section, Step, StepEstimate
-from vlprm.sources.mmpr import CORPORA, answer_type_of
+from vlprm.solutions.rollouts import rollout_id, sample_of
+from vlprm.solutions.steps import StepParseError, split
+from vlprm.sources import SOURCES
 from vlprm.sources.unusable import Unusable
-from vlprm.steps import StepParseError, split
 
 _QUESTION = re.compile(r"<question>\s*(.*?)\s*</question>", re.DOTALL)
 
 
 @dataclass(slots=True)
 class PublishedRollouts:
-    """A rollout file, read as a stream, and what must be known of the whole to join it.
+    """A rollout file, read as a stream, and what a join must know about all of it.
 
-    ``kind`` names the corpus, ``where`` the file. Solution and prompt texts are kept as digests.
+    ``kind`` names the corpus, ``where`` the file, ``policy`` who is said to have drawn. Solution
+    and prompt texts are kept as digests.
     """
 
     dataset: str
     kind: str
     where: str
+    policy: str
     samples: dict[str, Sample] = field(default_factory=dict)
     """By id, without images: the rows name files of another machine (see ``Judged``)."""
     sections: dict[str, tuple[Section, ...]] = field(default_factory=dict)
@@ -50,8 +53,8 @@ class PublishedRollouts:
         """Rollouts and their estimates from rows ``(line, object)``; what is unusable is listed.
 
         Token counts and seeds were not published and are 0. Failed continuations were published
-        as wrong ones, so ``n_failed`` is 0. Numbers count every row of a question, usable or
-        not, so an id never depends on a parser.
+        as wrong ones, so ``n_failed`` is 0. A rollout's number counts every row of its question,
+        usable or not, so an id never depends on a parser.
         """
         counts: Counter[str] = Counter()
         seen: dict[bytes, int] = {}
@@ -60,7 +63,8 @@ class PublishedRollouts:
                 sample = _sample(row, self.dataset, self.kind)
                 number = counts[sample.id]
                 counts[sample.id] += 1
-                yield _parsed(self, sample, f"{sample.id}#{number:03d}", row, (line, seen))
+                name = rollout_id(sample.id, self.policy, number)
+                yield _parsed(self, sample, name, row, (line, seen))
             except _UnusableError as error:
                 self.unusable.append(Unusable(f"{self.where}:{line}", str(error)))
 
@@ -76,7 +80,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Judged:
-    """What was asked of the judge about which rollouts, and its replies as a stream."""
+    """What the judge was asked about which rollouts, and its replies as a stream."""
 
     published: PublishedRollouts
     asked: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -88,8 +92,8 @@ class Judged:
     def read(self, results: Iterable[Mapping[str, Any]]) -> Iterator[Reply]:
         """Replies in the order of the results.
 
-        Listed as unusable: a result without a request, a second one, a request without a result,
-        and a rollout no request was made for.
+        Listed as unusable: a result without a request, a second result, a request without a
+        result, and a rollout without a request.
         """
         answered: set[str] = set()
         for result in results:
@@ -119,12 +123,13 @@ class _UnusableError(ValueError):
 def read_requests(
     requests: Iterable[Mapping[str, Any]],
     published: PublishedRollouts,
-    keep_image: Callable[[str, bytes], None],
+    keep_image: Callable[[str, bytes], str | None],
 ) -> Judged:
-    """Join judge requests to rollouts; ``keep_image`` gets each sample's id and encoded image once.
+    """Join judge requests to rollouts. ``keep_image`` gets each sample's id and encoded image
+    once. It returns the reason why an image cannot be used, or None.
 
     Listed as unusable: a request without a rollout, one that fits several rollouts, a second
-    request for a rollout or under an id already used.
+    request for a rollout or under an id already used, one whose image is refused.
     """
     found = Judged(published)
     taken: dict[str, str] = {}
@@ -137,15 +142,16 @@ def read_requests(
                 raise _UnusableError("a second request under this id")
             if rollout_id in taken:
                 raise _UnusableError(f"{rollout_id} was sent before, as {taken[rollout_id]}")
+            sample_id = sample_of(rollout_id)
+            if image is not None and sample_id not in found.with_image:
+                if refused := keep_image(sample_id, image):
+                    raise _UnusableError(f"image of {sample_id}: {refused}")
+                found.with_image.add(sample_id)
         except _UnusableError as error:
             found.unusable.append(Unusable(f"request {name}", str(error)))
             continue
         taken[rollout_id] = name
         found.asked[name] = (rollout_id, sys.intern(str(request["body"].get("model"))))
-        sample_id = rollout_id.rpartition("#")[0]
-        if image is not None and sample_id not in found.with_image:
-            found.with_image.add(sample_id)
-            keep_image(sample_id, image)
     return found
 
 
@@ -161,7 +167,7 @@ def _sample(row: Mapping[str, Any], dataset: str, kind: str) -> Sample:
         question=asked[1],
         images=(),
         answer=str(answer).strip(),
-        answer_type=answer_type_of(CORPORA[kind], str(answer).strip()),
+        answer_type=SOURCES[kind].answer_type_of(str(answer).strip()),
     )
 
 
@@ -263,7 +269,7 @@ def _rollout_of(text: str, published: PublishedRollouts) -> str:
 
 
 def _second(text: str, tag: str) -> str:
-    """From the tag's second opening (the first belongs to the template) to its last closing."""
+    """The text from the tag's second opening (the first is the template's) to its last closing."""
     opening, closing = f"<{tag}>", f"</{tag}>"
     first = text.find(opening)
     start = text.find(opening, first + 1) if first >= 0 else -1

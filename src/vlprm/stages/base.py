@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from vlprm.config.slices import BaseSlice
+from vlprm.config.slices.base import BaseSlice
 from vlprm.io.manifest import checkpoint_files, recorded
-from vlprm.stages import VERSIONS
+from vlprm.stages import VERSIONS, Out
 from vlprm.training import train_base
 
 
-def run(config: BaseSlice, weights: Path) -> None:
+def run(config: BaseSlice, weights: Out) -> None:
     """Train one base model; its folder is complete when ``weights`` is there."""
     outputs = [weights]
     with recorded(

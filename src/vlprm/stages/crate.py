@@ -5,16 +5,23 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 from pathlib import Path
+from typing import Annotated
 
 from vlprm.io.atomic import write_text
 from vlprm.io.crate import WORKFLOW, metadata
 from vlprm.io.run_manifest import collect, timings
+from vlprm.stages import Argument
 
 log = logging.getLogger(__name__)
 SNAKEFILE = Path(__file__).resolve().parents[3] / "Snakefile"
 
 
-def run(results: Path, out: Path) -> None:
+def run(
+    results: Annotated[
+        Path, Argument("results folder of a run, e.g. results/mini", by_position=True)
+    ],
+    out: Annotated[Path, Argument("folder for ro-crate-metadata.json", by_position=True)],
+) -> None:
     """Write ``ro-crate-metadata.json`` and the workflow's Snakefile into ``out``.
 
     With ``out`` equal to ``results`` that folder is the crate, every file at its place; elsewhere

@@ -2,93 +2,104 @@
 
 The continuation truly continues the prefix (upstream started a new assistant turn:
 rollout.py:386-388). A continuation that failed or was cut is counted apart, never as wrong.
+With ``draw: until_decided`` they are drawn in rounds (``labels.drawing``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 
-from vlprm.answers.equal import check
+import polars as pl
+
+from vlprm.answers.equal import Check, check
 from vlprm.answers.extract import extract_answer
 from vlprm.benchmarks import question_text
-from vlprm.config.slices import EstimateSlice
-from vlprm.engines import load_policy
-from vlprm.io import parts, tables
-from vlprm.io.images import ImageStore
+from vlprm.config.slices.estimate import EstimateSlice
+from vlprm.engines.recorded import RecordedPolicy
+from vlprm.io import parquet
 from vlprm.io.manifest import recorded, sha256_of
+from vlprm.io.solved import evidence, solved
+from vlprm.labels.drawing import next_draws
 from vlprm.labels.monte_carlo import estimate
+from vlprm.ledger.book import opened
 from vlprm.prompts import sha256_of_all
-from vlprm.protocols import Completion, GenerationRequest, Policy, all_failed
-from vlprm.records import Rollout, Sample, Section, Step, StepEstimate
-from vlprm.rollouts import policy_messages
+from vlprm.protocols import Completion, GenerationRequest, Policy
+from vlprm.records import Rollout, Sample, Section, Step, StepEstimate, Verdict
 from vlprm.seeds import seed_for
-from vlprm.stages import VERSIONS
+from vlprm.solutions.rollouts import policy_messages
+from vlprm.stages import VERSIONS, In, Out
 
-CONTINUATIONS_A_BATCH = 32_768
-"""About 14 minutes of a 7B policy at 40 a second, 85 s at 384: the engine's last, half-empty
+CONTINUATIONS_PER_BATCH = 32_768
+"""About 14 minutes of a 7B policy at 40 per second, 85 s at 384: the engine's last, half-empty
 minute weighs little, and a kill costs minutes. 16 of the paper's questions."""
 
 
 def run(
     config: EstimateSlice,
-    samples: Path,
-    images: Path,
-    rollouts: Path,
-    weights: Path,
-    estimates: Path,
+    samples: In,
+    images: In,
+    rollouts: In,
+    verdicts: list[In],
+    weights: In,
+    estimates: Out,
 ) -> None:
-    """Read rollouts, write one estimate a step."""
-    with recorded(
-        "estimate",
-        VERSIONS["estimate"],
-        config.model_dump(mode="json"),
-        inputs=[samples, images, rollouts, weights],
-        outputs=[estimates],
-        models={config.engine.name: sha256_of(weights)},
-        gpus=len(config.engine.placement.devices),
-        prompts=sha256_of_all(config.policy.system_prompt, config.policy.user_prompt),
-    ) as counts:
-        questions = {sample.id: sample for sample in tables.read(samples, Sample)}
-        solutions = tables.read(rollouts, Rollout)
-        model = config.engine.model
-        made = parts.made(
-            counts,
+    """Read rollouts, write an estimate of each step that one is needed of.
+
+    ``verdicts``: one file where the label rule's judge is asked first, else none.
+    """
+    policy, engine = config.policy, config.engine
+    digest = sha256_of(weights)
+    with (
+        recorded(
+            "estimate",
+            VERSIONS["estimate"],
+            config.model_dump(mode="json"),
+            inputs=[samples, images, rollouts, *verdicts, weights],
+            outputs=[estimates],
+            models={engine.name: digest},
+            gpus=len(engine.placement.devices),
+            prompts=sha256_of_all(policy.system_prompt, policy.user_prompt),
+        ) as counts,
+        opened(counts, "rollouts") as book,
+    ):
+        drawing = RecordedPolicy(book, engine, weights, digest, images)
+        own = solved(samples, rollouts, policy=config.policy_name)
+        questions, solutions = own.questions, own.solutions
+        ids = pl.Series("id", [item.id for item in solutions], dtype=pl.String)
+        known = evidence(verdicts, Verdict, own.keys, ids)
+        said = {item.rollout_id: item for item in parquet.iterate(known, Verdict)}
+        made = book.work(
             _batches(config, solutions),
-            StepEstimate,
-            "rollouts",
-            load=lambda: load_policy(
-                model, weights.parent, ImageStore(images), config.engine.placement
-            ),
-            ask=lambda engine, batch: _estimates(config, engine, questions, batch),
-            reads=lambda item: (questions[item.sample_id], item),
+            lambda batch: _estimates(config, drawing, questions, said, batch),
         )
         found = sorted(made, key=lambda item: (item.rollout_id, item.step_index))
-        tables.write(found, estimates, StepEstimate)
+        parquet.write(found, estimates, StepEstimate, keys=own.keys)
         counts["rollouts"] = len(solutions)
         counts["steps"] = len(found)
-        counts["continuations"] = sum(_continuations(config, item) for item in solutions)
+        counts["continuations"] = _drawn(config, solutions, found)
         counts["failed_continuations"] = sum(item.n_failed for item in found)
         counts["steps_never_right"] = sum(item.n_correct == 0 for item in found)
 
 
 def _batches(config: EstimateSlice, solutions: Sequence[Rollout]) -> list[list[Rollout]]:
-    """Whole questions, until a batch asks for ``CONTINUATIONS_A_BATCH``."""
+    """Whole questions, until a batch asks for ``CONTINUATIONS_PER_BATCH``."""
     batches: list[list[Rollout]] = []
-    asked = CONTINUATIONS_A_BATCH
+    asked = CONTINUATIONS_PER_BATCH
     for _, rollouts in groupby(solutions, key=lambda item: item.sample_id):
-        if asked >= CONTINUATIONS_A_BATCH:
+        if asked >= CONTINUATIONS_PER_BATCH:
             batches.append([])
             asked = 0
-        for item in rollouts:
-            batches[-1].append(item)
-            asked += _continuations(config, item)
+        own = list(rollouts)
+        batches[-1] += own
+        asked += sum(continuations(config, own))
     return batches
 
 
-def _continuations(config: EstimateSlice, rollout: Rollout) -> int:
-    return config.estimates.continuations * sum(map(_open, rollout.steps))
+def continuations(config: EstimateSlice, solutions: Sequence[Rollout]) -> list[int]:
+    """How many continuations each rollout's steps get at most."""
+    k = config.estimates.continuations
+    return [k * sum(map(_open, item.steps)) for item in solutions]
 
 
 def _open(step: Step) -> bool:
@@ -96,27 +107,48 @@ def _open(step: Step) -> bool:
     return step.section is not Section.SOLUTION
 
 
+def _drawn(
+    config: EstimateSlice, solutions: Sequence[Rollout], found: Sequence[StepEstimate]
+) -> int:
+    """Continuations behind the estimates: graded and failed ones, apart or counted as wrong."""
+    drawn = {(item.id, step.index) for item in solutions for step in item.steps if _open(step)}
+    apart = config.estimates.failed_as == "missing"
+    return sum(
+        item.n_graded + (item.n_failed if apart else 0)
+        for item in found
+        if (item.rollout_id, item.step_index) in drawn
+    )
+
+
 def _estimates(
-    config: EstimateSlice, engine: Policy, questions: Mapping[str, Sample], batch: Sequence[Rollout]
+    config: EstimateSlice,
+    engine: Policy,
+    questions: Mapping[str, Sample],
+    said: Mapping[str, Verdict],
+    batch: Sequence[Rollout],
 ) -> list[StepEstimate]:
-    prefixes = [(item, step) for item in batch for step in item.steps if _open(step)]
-    requests = [_request(config, questions[item.sample_id], item, step) for item, step in prefixes]
-    answers = engine.generate(requests, config.policy.sampling) if requests else []
-    parts.refuse_all_failed([all_failed(completions) for completions in answers])
-    drawn = [
-        _estimate(config, questions[item.sample_id], item, step, completions)
-        for (item, step), completions in zip(prefixes, answers, strict=True)
-    ]
-    return drawn + [
-        _finished(config, questions[item.sample_id], item, step)
-        for item in batch
-        for step in item.steps
-        if not _open(step)
+    checks = [_finished(config, questions[item.sample_id], item) for item in batch]
+    while requests := [
+        (place, step, _request(config, questions[item.sample_id], item, item.steps[step], numbers))
+        for place, item in enumerate(batch)
+        for step, numbers in next_draws(
+            config.estimates, config.rule, item, said.get(item.id), checks[place]
+        ).items()
+    ]:
+        answers = engine.generate([item for _, _, item in requests], config.policy.sampling)
+        for (place, step, _), completions in zip(requests, answers, strict=True):
+            item = batch[place]
+            new = _checks(questions[item.sample_id], item, item.steps[step], completions)
+            checks[place].setdefault(step, []).extend(new)
+    return [
+        estimate(item.id, step, own, failed_as=config.estimates.failed_as)
+        for item, of_steps in zip(batch, checks, strict=True)
+        for step, own in of_steps.items()
     ]
 
 
 def _request(
-    config: EstimateSlice, sample: Sample, rollout: Rollout, step: Step
+    config: EstimateSlice, sample: Sample, rollout: Rollout, step: Step, numbers: range
 ) -> GenerationRequest:
     key = (config.seed, "estimate", config.policy_name, rollout.id, step.index)
     return GenerationRequest(
@@ -128,28 +160,26 @@ def _request(
             user_prompt=config.policy.user_prompt,
         ),
         prefix=rollout.text[: step.end],
-        seeds=tuple(seed_for(*key, k) for k in range(config.estimates.continuations)),
+        seeds=tuple(seed_for(*key, k) for k in numbers),
     )
 
 
-def _estimate(
-    config: EstimateSlice,
-    sample: Sample,
-    rollout: Rollout,
-    step: Step,
-    completions: tuple[Completion, ...],
-) -> StepEstimate:
+def _checks(
+    sample: Sample, rollout: Rollout, step: Step, completions: Sequence[Completion]
+) -> list[Check]:
     prefix = rollout.text[: step.end]
-    checks = [
+    return [
         check(sample, extract_answer(prefix + item.text, sample), finish_reason=item.finish_reason)
         for item in completions
     ]
-    return estimate(rollout.id, step.index, checks, failed_as=config.estimates.failed_as)
 
 
-def _finished(config: EstimateSlice, sample: Sample, rollout: Rollout, step: Step) -> StepEstimate:
+def _finished(config: EstimateSlice, sample: Sample, rollout: Rollout) -> dict[int, list[Check]]:
     """A prefix that holds the final answer has one outcome: nothing needs to be drawn."""
-    answer = extract_answer(rollout.text[: step.end], sample)
-    outcome = check(sample, answer, finish_reason=rollout.finish_reason)
-    checks = [outcome] * config.estimates.continuations
-    return estimate(rollout.id, step.index, checks, failed_as=config.estimates.failed_as)
+    found: dict[int, list[Check]] = {}
+    for step in rollout.steps:
+        if not _open(step):
+            answer = extract_answer(rollout.text[: step.end], sample)
+            outcome = check(sample, answer, finish_reason=rollout.finish_reason)
+            found[step.index] = [outcome] * config.estimates.continuations
+    return found

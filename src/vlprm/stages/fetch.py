@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vlprm.config.models import HubRef
 from vlprm.io.hub import fetch
 from vlprm.io.manifest import recorded
-from vlprm.stages import VERSIONS
+from vlprm.stages import VERSIONS, Out
 
 
-def run(config: HubRef, listing: Path) -> None:
-    """Fetch into the listing's folder; the listing is written when every file is there."""
+def run(config: HubRef, out: Out) -> None:
+    """Fetch into the folder of the listing ``out``, which is written when every file is there."""
     with recorded(
         "fetch",
         VERSIONS["fetch"],
         config.model_dump(mode="json"),
         inputs=[],
-        outputs=[listing],
+        outputs=[out],
     ) as counts:
-        counts["files"] = fetch(config, listing)
+        counts["files"] = fetch(config, out)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vlprm.benchmarks import grader
-from vlprm.config.slices import GradeSlice
-from vlprm.io import tables
+from vlprm.config.slices.grade import GradeSlice
+from vlprm.io import parquet
 from vlprm.io.manifest import recorded
+from vlprm.io.solved import solved
 from vlprm.progress import track
-from vlprm.records import Grade, Rollout, Sample
-from vlprm.stages import VERSIONS
+from vlprm.records import Grade
+from vlprm.stages import VERSIONS, In, Out
 
 
-def run(config: GradeSlice, samples: Path, rollouts: Path, grades: Path) -> None:
+def run(config: GradeSlice, samples: In, rollouts: In, grades: Out) -> None:
     """Read samples and rollouts, write one grade each."""
     with recorded(
         "grade",
@@ -22,11 +21,11 @@ def run(config: GradeSlice, samples: Path, rollouts: Path, grades: Path) -> None
         inputs=[samples, rollouts],
         outputs=[grades],
     ) as counts:
-        questions = {sample.id: sample for sample in tables.read(samples, Sample)}
-        solutions = tables.read(rollouts, Rollout)
+        own = solved(samples, rollouts, or_searched=True)
+        questions, solutions = own.questions, own.solutions
         grade = grader(config.kind, config.grading)
         found = [grade(questions[item.sample_id], item) for item in track(solutions, "grade")]
-        tables.write(found, grades, Grade)
+        parquet.write(found, grades, Grade, keys=own.keys)
         counts["rollouts"] = len(found)
         counts["right"] = sum(item.correct is True for item in found)
         counts["wrong"] = sum(item.correct is False for item in found)

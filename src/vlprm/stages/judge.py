@@ -2,66 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
-from vlprm.config.slices import JudgeSlice
-from vlprm.engines import load_judge
-from vlprm.io import parts, tables
-from vlprm.io.images import ImageStore
+from vlprm.config.labels import TIMEOUT_S
+from vlprm.config.slices.judge import JudgeSlice
+from vlprm.engines.recorded import RecordedJudge
+from vlprm.io import parquet
 from vlprm.io.manifest import recorded
+from vlprm.io.solved import solved
 from vlprm.labels.verdicts import parse_verdict
+from vlprm.ledger.book import opened
 from vlprm.progress import chunks
 from vlprm.prompts import sha256_of_all
-from vlprm.protocols import Judge, JudgeReply, JudgeRequest
+from vlprm.protocols import JudgeReply, JudgeRequest
 from vlprm.records import Message, Rollout, Sample, Verdict
-from vlprm.stages import VERSIONS
-from vlprm.steps import shown_to_judge
+from vlprm.solutions.steps import shown_to_judge
+from vlprm.stages import VERSIONS, Argument, In, Out
 
-ROLLOUTS_A_BATCH = 256
+ROLLOUTS_PER_BATCH = 256
 """Eight rounds of 32 calls at a time: some minutes of a judge that thinks, and of its price."""
 
 
-def run(config: JudgeSlice, samples: Path, images: Path, rollouts: Path, verdicts: Path) -> None:
+def run(
+    config: JudgeSlice,
+    samples: In,
+    images: In,
+    rollouts: In,
+    verdicts: Out,
+    timeout_seconds: Annotated[
+        int, Argument("how long a call to an api judge waits for its answer", least=1)
+    ] = TIMEOUT_S,
+) -> None:
     """Read rollouts, write one verdict each."""
-    judge = config.judge
-    with recorded(
-        "judge",
-        VERSIONS["judge"],
-        config.model_dump(mode="json"),
-        inputs=[samples, images, rollouts],
-        outputs=[verdicts],
-        prompts=sha256_of_all(judge.prompt),
-    ) as counts:
-        questions = {sample.id: sample for sample in tables.read(samples, Sample)}
-        solutions = tables.read(rollouts, Rollout)
-        found = parts.made(
-            counts,
-            chunks(solutions, ROLLOUTS_A_BATCH),
-            Verdict,
-            "rollouts",
-            load=lambda: load_judge(judge, ImageStore(images)),
-            ask=lambda engine, batch: _verdicts(config, engine, questions, batch),
-            reads=lambda item: (questions[item.sample_id], item),
+    judge = config.judge.model_copy(update={"timeout_seconds": timeout_seconds})
+    with (
+        recorded(
+            "judge",
+            VERSIONS["judge"],
+            config.model_dump(mode="json"),
+            inputs=[samples, images, rollouts],
+            outputs=[verdicts],
+            prompts=sha256_of_all(judge.prompt),
+        ) as counts,
+        opened(counts, "rollouts") as book,
+    ):
+        own = solved(samples, rollouts)
+        questions, solutions = own.questions, own.solutions
+        asking = RecordedJudge(book, judge, images)
+        found = book.work(
+            chunks(solutions, ROLLOUTS_PER_BATCH),
+            lambda batch: fold(config, batch, _asked(config, asking.judge, questions, batch)),
         )
         counts["rollouts"] = len(solutions)
         for name in ("ok", "unparsed", "refused", "error", "all_right"):
             counts[name] = 0
-        tables.write(_counted(found, counts), verdicts, Verdict)
+        keys = own.keys | ({"judge": config.panel} if config.panel else {})
+        parquet.write(_counted(found, counts), verdicts, Verdict, keys=keys)
 
 
-def _verdicts(
-    config: JudgeSlice, engine: Judge, questions: Mapping[str, Sample], batch: Sequence[Rollout]
+def plan(
+    config: JudgeSlice, questions: Mapping[str, Sample], batch: Sequence[Rollout]
+) -> list[JudgeRequest]:
+    """One request per rollout whose steps can be told apart."""
+    return [_request(config, questions[item.sample_id], item) for item in batch if item.steps]
+
+
+Ask = Callable[[Sequence[JudgeRequest], int], Iterator[tuple[int, JudgeReply]]]
+
+
+def _asked(
+    config: JudgeSlice, ask: Ask, questions: Mapping[str, Sample], batch: Sequence[Rollout]
+) -> Iterator[tuple[int, JudgeReply]]:
+    """Replies to a batch, each the first that can be read, or the last of ``attempts``."""
+    requests = plan(config, questions, batch)
+    places = list(range(len(requests)))
+    for attempt in range(config.judge.attempts):
+        unread = []
+        for place, reply in ask([requests[at] for at in places], attempt):
+            request = requests[places[place]]
+            if attempt + 1 < config.judge.attempts and not _readable(config, request, reply):
+                unread.append(places[place])
+            else:
+                yield places[place], reply
+        places = sorted(unread)
+
+
+def _readable(config: JudgeSlice, request: JudgeRequest, reply: JudgeReply) -> bool:
+    """Whether asking again is of no use: there is a verdict, or a refusal for good."""
+    if reply.status != "ok":
+        return reply.status != "cut"
+    found = parse_verdict(request.id, config.judge.name, reply.text, request.steps)
+    return found.status == "ok"
+
+
+def fold(
+    config: JudgeSlice, batch: Sequence[Rollout], replies: Iterable[tuple[int, JudgeReply]]
 ) -> list[Verdict]:
-    asked = [item for item in batch if item.steps]
-    replies = engine.judge([_request(config, questions[item.sample_id], item) for item in asked])
-    parts.refuse_all_failed(
-        [(reply.error or "error") if reply.status == "error" else None for reply in replies]
-    )
-    told = dict(zip((item.id for item in asked), replies, strict=True))
-    return [_verdict(config.judge.name, item, told.get(item.id)) for item in batch]
+    """Replies, in any order, as verdicts in the order of the rollouts; open ones are left out."""
+    asked = [item.id for item in batch if item.steps]
+    told = {asked[place]: reply for place, reply in replies}
+    return [
+        _verdict(config.judge.name, item, told.get(item.id))
+        for item in batch
+        if item.id in told or not item.steps
+    ]
 
 
 def _counted(found: Iterable[Verdict], counts: dict[str, int]) -> Iterator[Verdict]:
@@ -93,7 +140,7 @@ def _verdict(judge: str, rollout: Rollout, reply: JudgeReply | None) -> Verdict:
             rollout_id=rollout.id,
             judge=judge,
             first_error=None,
-            status=reply.status,
+            status="unparsed" if reply.status == "cut" else reply.status,
             reason=reply.error,
             raw=reply.text,
         )

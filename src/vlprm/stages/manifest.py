@@ -1,24 +1,33 @@
-"""The run's manifest: every stage's own, joined into one file; also the file to publish."""
+"""The run's manifest: every stage's own, joined into one file; also as the expected one."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Annotated
 
-from vlprm.io.run_manifest import artefacts, collect, save
+from vlprm.io.run_manifest import NAME, artefacts, collect, save
+from vlprm.stages import Argument
 
 log = logging.getLogger(__name__)
 
 
-def run(results: Path, out: Path, publish: Path | None = None) -> None:
-    """Write the manifest of the run in ``results``.
-
-    ``publish``: a folder that also gets it, named by the platform class.
-    """
+def run(
+    results: Annotated[
+        Path, Argument("results folder of a run, e.g. results/mini", by_position=True)
+    ],
+    out: Annotated[
+        Path | None, Argument("the manifest; default: manifest.json in that folder")
+    ] = None,
+    expected: Annotated[
+        Path | None, Argument("folder that also gets it, named by the platform class")
+    ] = None,
+) -> None:
+    """Join what the stages recorded into one manifest of the run."""
     found = collect(results)
-    save(found, out)
-    if publish is not None:
-        save(found, publish / f"{found.platform}.json")
+    save(found, out or results / NAME)
+    if expected is not None:
+        save(found, expected / f"{found.platform}.json")
     log.info(
         "manifest: %d stages, %d artefacts, platform %s",
         len(found.stages),

@@ -12,18 +12,21 @@ from PIL.Image import Image
 from vlprm.benchmarks import BENCHMARKS
 from vlprm.config.data import FileData, MatrixData
 from vlprm.config.rehearsal import in_force
-from vlprm.config.slices import PrepareSlice
-from vlprm.drafts import SampleDraft
+from vlprm.config.slices.prepare import PrepareSlice
 from vlprm.errors import UserError
-from vlprm.io import tables
-from vlprm.io.images import ImageStore, load
+from vlprm.families import check_sides
+from vlprm.importing.draft import SampleDraft
+from vlprm.io import parquet
+from vlprm.io.images import ImageStore
 from vlprm.io.manifest import recorded
+from vlprm.io.pictures import load
 from vlprm.records import Sample
 from vlprm.sources import SOURCES, matrix_drafts
-from vlprm.stages import VERSIONS
+from vlprm.sources.sampling import sampled
+from vlprm.stages import VERSIONS, Out
 
 
-def run(config: PrepareSlice, samples: Path, images: Path) -> None:
+def run(config: PrepareSlice, samples: Out, images: Out) -> None:
     """Write the samples of one shard and their images."""
     with recorded(
         "prepare",
@@ -41,7 +44,8 @@ def run(config: PrepareSlice, samples: Path, images: Path) -> None:
                 cure="lower n, or check that the file is the one you mean",
             )
         _no_duplicates(found, config)
-        tables.write(found, samples, Sample)
+        keys = {"dataset": config.dataset, "shard": config.shard}
+        parquet.write(found, samples, Sample, keys=keys)
         counts["questions"] = len(found)
         counts["images"] = store.save(images)
 
@@ -53,8 +57,12 @@ def _drafts(config: PrepareSlice) -> Iterator[SampleDraft]:
     root = Path(data.path)
     if data.hub is not None:
         root = Path("resources/data") / config.dataset / data.path
-    importer = BENCHMARKS[data.kind].drafts if data.kind in BENCHMARKS else SOURCES[data.kind]
-    rows = partial(importer, config.dataset, root, first=data.first)
+    importer = BENCHMARKS.get(data.kind) or SOURCES[data.kind]
+    if data.sampling is not None:
+        source = SOURCES[data.kind]
+        rows = partial(sampled, source, config.dataset, root, data.sampling)
+    else:
+        rows = partial(importer.drafts, config.dataset, root, first=data.first)
     if rehearsal := in_force():
         return _largest(rows(start=0, stop=rehearsal.pool[config.dataset]), config.stop)
     return rows(start=config.start, stop=config.stop)
@@ -63,24 +71,28 @@ def _drafts(config: PrepareSlice) -> Iterator[SampleDraft]:
 def _largest(drafts: Iterator[SampleDraft], n: int) -> Iterator[SampleDraft]:
     """Those with the most pixels, in the data set's order: a rehearsal's longest prompts."""
     sized = [
-        (sum(_pixels(item, draft.id) for item in draft.images), -place, draft)
+        (sum(p.width * p.height for p in _pictures(draft)), -place, draft)
         for place, draft in enumerate(drafts)
     ]
     chosen = sorted(sized, key=lambda item: item[:2], reverse=True)[:n]
     return (draft for _, _, draft in sorted(chosen, key=lambda item: -item[1]))
 
 
-def _pixels(picture: bytes | Path | Image, where: str) -> int:
-    found = load(picture, where=where) if isinstance(picture, bytes | Path) else picture
-    return found.width * found.height
-
-
 def _sample(draft: SampleDraft, store: ImageStore) -> Sample:
-    pictures = [
-        load(item, where=draft.id) if isinstance(item, bytes | Path) else item
-        for item in draft.images
-    ]
-    return draft.to_sample(tuple(store.put(picture) for picture in pictures))
+    return draft.to_sample(tuple([store.put(picture) for picture in _pictures(draft)]))
+
+
+def _pictures(draft: SampleDraft) -> Iterator[Image]:
+    """The draft's images one after another, each one that a model can be shown.
+
+    Raises UserError that names file, row, question and image of another.
+    """
+    for number, item in enumerate(draft.images, start=1):
+        name = item.name if isinstance(item, Path) else number
+        where = f"{draft.where or 'generated'}, question {draft.id}, image {name}"
+        picture = load(item, where) if isinstance(item, bytes | Path) else item
+        check_sides(picture.width, picture.height, where)
+        yield picture
 
 
 def _no_duplicates(found: list[Sample], config: PrepareSlice) -> None:

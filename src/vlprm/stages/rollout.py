@@ -3,64 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from vlprm.benchmarks import question_text
-from vlprm.config.slices import RolloutSlice
-from vlprm.engines import load_policy
-from vlprm.io import parts, tables
-from vlprm.io.images import ImageStore
+from vlprm.config.slices.rollout import RolloutSlice
+from vlprm.engines.recorded import RecordedPolicy
+from vlprm.io import parquet
+from vlprm.io.keys import keys_of
 from vlprm.io.manifest import recorded, sha256_of
+from vlprm.ledger.book import opened
 from vlprm.progress import chunks
 from vlprm.prompts import sha256_of_all
-from vlprm.protocols import GenerationRequest, Policy, all_failed
+from vlprm.protocols import Completion, GenerationRequest
 from vlprm.records import Rollout, Sample
-from vlprm.rollouts import policy_messages, rollout_id, to_rollout
 from vlprm.seeds import seed_for
-from vlprm.stages import VERSIONS
+from vlprm.solutions.rollouts import policy_messages, rollout_id, to_rollout
+from vlprm.stages import VERSIONS, In, Out
 
-QUESTIONS_A_BATCH = 256
+QUESTIONS_PER_BATCH = 256
 """With 16 rollouts each 4,096 requests: many times what runs at once on a card, and minutes."""
 
 
-def run(config: RolloutSlice, samples: Path, images: Path, weights: Path, rollouts: Path) -> None:
+def run(config: RolloutSlice, samples: In, images: In, weights: In, rollouts: Out) -> None:
     """Read samples and images, write rollouts."""
-    policy = config.policy
-    with recorded(
-        "rollout",
-        VERSIONS["rollout"],
-        config.model_dump(mode="json"),
-        inputs=[samples, images, weights],
-        outputs=[rollouts],
-        models={config.engine.name: sha256_of(weights)},
-        gpus=len(config.engine.placement.devices),
-        prompts=sha256_of_all(policy.system_prompt, policy.user_prompt),
-    ) as counts:
-        questions = tables.read(samples, Sample)
-        model = config.engine.model
-        drawn = parts.made(
-            counts,
-            chunks(questions, QUESTIONS_A_BATCH),
-            Rollout,
-            "questions",
-            load=lambda: load_policy(
-                model, weights.parent, ImageStore(images), config.engine.placement
+    policy, engine = config.policy, config.engine
+    digest = sha256_of(weights)
+    with (
+        recorded(
+            "rollout",
+            VERSIONS["rollout"],
+            config.model_dump(mode="json"),
+            inputs=[samples, images, weights],
+            outputs=[rollouts],
+            models={engine.name: digest},
+            gpus=len(engine.placement.devices),
+            prompts=sha256_of_all(policy.system_prompt, policy.user_prompt),
+        ) as counts,
+        opened(counts, "questions") as book,
+    ):
+        drawing = RecordedPolicy(book, engine, weights, digest, images)
+        keys = keys_of(samples, Sample, "dataset", "shard") | {"policy": config.policy_name}
+        questions = parquet.read(samples, Sample)
+        drawn = book.work(
+            chunks(questions, QUESTIONS_PER_BATCH),
+            lambda batch: fold(
+                config, batch, drawing.generate(plan(config, batch), policy.sampling)
             ),
-            ask=lambda engine, batch: _drawn(config, engine, batch),
         )
         counts["questions"] = len(questions)
         for name in ("rollouts", "cut", "failed", "without_answer", "without_steps"):
             counts[name] = 0
-        tables.write(_counted(drawn, counts), rollouts, Rollout)
+        parquet.write(_counted(drawn, counts), rollouts, Rollout, keys=keys)
 
 
-def _drawn(config: RolloutSlice, engine: Policy, batch: Sequence[Sample]) -> list[Rollout]:
-    requests = [_request(config, sample) for sample in batch]
-    answers = engine.generate(requests, config.policy.sampling)
-    parts.refuse_all_failed([all_failed(completions) for completions in answers])
+def plan(config: RolloutSlice, batch: Sequence[Sample]) -> list[GenerationRequest]:
+    """One request per question, with a seed per rollout."""
+    return [_request(config, sample) for sample in batch]
+
+
+def fold(
+    config: RolloutSlice, batch: Sequence[Sample], replies: Sequence[tuple[Completion, ...]]
+) -> list[Rollout]:
+    """Completions as rollouts, question after question."""
     return [
-        to_rollout(sample, number, item, seed=seed, layout=config.policy.layout)
-        for sample, request, completions in zip(batch, requests, answers, strict=True)
+        to_rollout(sample, config.policy_name, number, item, seed=seed, layout=config.policy.layout)
+        for sample, request, completions in zip(batch, plan(config, batch), replies, strict=True)
         for number, (item, seed) in enumerate(zip(completions, request.seeds, strict=True))
     ]
 
@@ -77,7 +83,7 @@ def _counted(drawn: Iterable[Rollout], counts: dict[str, int]) -> Iterator[Rollo
 
 
 def _request(config: RolloutSlice, sample: Sample) -> GenerationRequest:
-    ids = [rollout_id(sample.id, number) for number in range(config.n)]
+    ids = [rollout_id(sample.id, config.policy_name, number) for number in range(config.n)]
     return GenerationRequest(
         id=sample.id,
         messages=policy_messages(
@@ -87,5 +93,5 @@ def _request(config: RolloutSlice, sample: Sample) -> GenerationRequest:
             user_prompt=config.policy.user_prompt,
         ),
         prefix="",
-        seeds=tuple(seed_for(config.seed, "rollout", config.policy_name, name) for name in ids),
+        seeds=tuple(seed_for(config.seed, "rollout", name) for name in ids),
     )

@@ -1,36 +1,37 @@
-"""Step-guided search: the PRM picks every step; writes rollouts and scores like its siblings."""
+"""Search: the PRM leads the policy step by step; writes rollouts, scores and costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
-from vlprm.config.slices import SearchSlice
-from vlprm.engines import load_policy, load_scorer
-from vlprm.io import parts, tables
-from vlprm.io.images import ImageStore
+from vlprm.config.slices.search import SearchSlice
+from vlprm.engines.recorded import RecordedPolicy, RecordedScorer
+from vlprm.io import parquet
+from vlprm.io.keys import keys_of
 from vlprm.io.manifest import recorded, sha256_of
-from vlprm.prm.aggregate import AGGREGATIONS
-from vlprm.prm.format import render_turns
+from vlprm.ledger.book import opened
 from vlprm.progress import chunks
 from vlprm.prompts import sha256_of_all
 from vlprm.protocols import Completion, Policy, StepScorer
-from vlprm.records import Message, Rollout, Sample, StepScore
-from vlprm.rollouts import policy_messages, steps_or_none, to_rollout
-from vlprm.search.guided import GuidedResult, guided_search
-from vlprm.stages import VERSIONS
+from vlprm.records import Message, Rollout, Sample, SearchCost, StepScore
+from vlprm.search.expand import Setting
+from vlprm.search.loop import Found, search
+from vlprm.solutions.rollouts import policy_messages, searched_by, steps_or_none, to_rollout
+from vlprm.stages import VERSIONS, In, Out
 
-QUESTIONS_A_BATCH = 256
-"""One search, whose questions advance together: with 8 candidates 2,048 requests a round."""
+QUESTIONS_PER_BATCH = 256
+"""Questions that advance together: with 8 candidates 2,048 draws per round."""
 
 
 class Rendering:
-    """How questions and solutions are shown to policy and PRM (``search.guided.Rendering``)."""
+    """How questions and solutions are shown to policy and PRM (``search.expand.Rendering``)."""
 
     def __init__(self, config: SearchSlice) -> None:
         self._policy = config.policy
+        self._shown = config.prm_user_prompt
+        self._name = searched_by(config.name, config.policy_name, config.prm_name)
 
     def messages(self, sample: Sample) -> tuple[Message, ...]:
         """The chat the policy answers."""
@@ -41,88 +42,80 @@ class Rendering:
             user_prompt=self._policy.user_prompt,
         )
 
-    def turns(self, sample: Sample, text: str) -> tuple[str, ...] | None:
-        """The PRM's user turns for a solution so far."""
-        steps = [step.text for step in steps_or_none(text, self._policy.layout)]
-        asked = prompts.render(self._policy.user_prompt, question=question_text(sample))
-        return render_turns(asked, steps) if steps else None
+    def question(self, sample: Sample) -> str:
+        """The question as the PRM reads it."""
+        return prompts.render(self._shown, question=question_text(sample))
+
+    def steps(self, text: str) -> tuple[str, ...]:
+        """The steps of a solution so far; none when it cannot be told into steps."""
+        return tuple(step.text for step in steps_or_none(text, self._policy.layout))
 
     def rollout(self, sample: Sample, completion: Completion, *, seed: int) -> Rollout:
         """A whole solution as a record."""
-        return to_rollout(sample, 0, completion, seed=seed, layout=self._policy.layout)
+        return to_rollout(sample, self._name, 0, completion, seed=seed, layout=self._policy.layout)
 
 
 def run(
     config: SearchSlice,
-    samples: Path,
-    images: Path,
-    policy: Path,
-    prm: Path,
-    rollouts: Path,
-    scores: Path,
+    samples: In,
+    images: In,
+    policy: In,
+    prm: In,
+    rollouts: Out,
+    scores: Out,
+    costs: Out,
 ) -> None:
     """Search every question of a shard."""
-    with recorded(
-        "search",
-        VERSIONS["search"],
-        config.model_dump(mode="json"),
-        inputs=[samples, images, policy, prm],
-        outputs=[rollouts, scores],
-        models={
-            config.policy_engine.name: sha256_of(policy),
-            config.prm_name: sha256_of(prm),
-        },
-        gpus=len({*config.policy_engine.placement.devices, *config.prm_engine.placement.devices}),
-        prompts=sha256_of_all(
-            config.policy.system_prompt, config.policy.user_prompt, config.prm_system_prompt
-        ),
-    ) as counts:
+    drawing, scoring = config.policy_engine, config.prm_engine
+    digests = sha256_of(policy), sha256_of(prm)
+    with (
+        recorded(
+            "search",
+            VERSIONS["search"],
+            config.model_dump(mode="json"),
+            inputs=[samples, images, policy, prm],
+            outputs=[rollouts, scores, costs],
+            models={drawing.name: digests[0], config.prm_name: digests[1]},
+            gpus=len({*drawing.placement.devices, *scoring.placement.devices}),
+            prompts=sha256_of_all(
+                config.policy.system_prompt,
+                config.policy.user_prompt,
+                config.prm_system_prompt,
+                config.prm_user_prompt,
+            ),
+        ) as counts,
+        opened(counts, "questions") as book,
+    ):
+        keys = keys_of(samples, Sample, "dataset", "shard")
+        keys |= {"policy": config.policy_name, "prm": config.prm_name, "search": config.name}
+        asked = RecordedPolicy(book, drawing, policy, digests[0], images)
+        scorer = RecordedScorer(book, scoring, prm, digests[1], images, after=asked)
         found = list(
-            parts.made(
-                counts,
-                chunks(tables.read(samples, Sample), QUESTIONS_A_BATCH),
-                GuidedResult,
-                "questions",
-                load=lambda: _engines(config, policy.parent, prm.parent, ImageStore(images)),
-                ask=lambda engines, batch: _searched(config, *engines, batch),
+            book.work(
+                chunks(parquet.read(samples, Sample), QUESTIONS_PER_BATCH),
+                lambda batch: _searched(config, asked, scorer, batch),
             )
         )
-        tables.write([item.rollout for item in found], rollouts, Rollout)
-        tables.write([score for item in found for score in item.scores], scores, StepScore)
+        parquet.write([item.rollout for item in found], rollouts, Rollout, keys=keys)
+        parquet.write(
+            [score for item in found for score in item.scores], scores, StepScore, keys=keys
+        )
+        parquet.write([item.cost for item in found], costs, SearchCost, keys=keys)
         counts["questions"] = len(found)
         counts["unfinished"] = sum(item.rollout.finish_reason != "stop" for item in found)
-        counts["policy_samples"] = sum(item.policy_samples for item in found)
-        counts["sampled_tokens"] = sum(item.sampled_tokens for item in found)
-        counts["prm_calls"] = sum(item.prm_calls for item in found)
-
-
-def _engines(
-    config: SearchSlice, policy: Path, prm: Path, store: ImageStore
-) -> tuple[Policy, StepScorer]:
-    drawing, scoring = config.policy_engine, config.prm_engine
-    # the policy first: vLLM measures what is free on a card while it alone allocates there
-    return (
-        load_policy(drawing.model, policy, store, drawing.placement),
-        load_scorer(scoring.model, prm, store, scoring.placement),
-    )
+        counts["policy_samples"] = sum(item.cost.policy_samples for item in found)
+        counts["sampled_tokens"] = sum(item.cost.sampled_tokens for item in found)
+        counts["prm_calls"] = sum(item.cost.prm_calls for item in found)
 
 
 def _searched(
     config: SearchSlice, policy: Policy, scorer: StepScorer, batch: Sequence[Sample]
-) -> list[GuidedResult]:
-    rank_by = config.guided.rank_by
-    found = guided_search(
-        batch,
-        policy,
-        scorer,
+) -> list[Found]:
+    setting = Setting(
+        config.search,
         Rendering(config),
-        config.guided,
-        sampling=config.policy.sampling,
-        system=prompts.render(config.prm_system_prompt),
-        value=AGGREGATIONS["last" if rank_by == "p_plus" else rank_by],
-        seed=config.seed,
-        key=(config.policy_name, config.prm_name),
+        config.policy.sampling,
+        prompts.render(config.prm_system_prompt),
     )
-    failed = [item.rollout.finish_reason == "error" for item in found]
-    parts.refuse_all_failed(["every candidate failed" if item else None for item in failed])
-    return found
+    key = (config.name, config.policy_name, config.prm_name)
+    return search(batch, policy, scorer, setting, seed=config.seed, key=key)

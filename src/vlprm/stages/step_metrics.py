@@ -2,64 +2,79 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import polars as pl
 
-from vlprm.config.slices import MetricsSlice
-from vlprm.io import tables
+from vlprm import joins
+from vlprm.config.slices.metrics import MetricsSlice
+from vlprm.io import parquet
+from vlprm.io.keys import Files, shards
 from vlprm.io.manifest import recorded
-from vlprm.metrics.calibration import CalibrationBin, calibration_bins, calibration_metrics
+from vlprm.metrics.calibration import CalibrationBin, calibration_metrics
 from vlprm.metrics.columns import SCORES, VERDICTS
 from vlprm.metrics.step_f1 import ConfusionCell, confusion, judged_steps, step_metrics
 from vlprm.records import Metric, Rollout, StepScore, Verdict
-from vlprm.stages import VERSIONS
+from vlprm.stages import VERSIONS, In, Out
 
 
 def run(
     config: MetricsSlice,
-    rollouts: list[Path],
-    verdicts: list[Path],
-    scores: list[Path],
-    metrics: Path,
-    bins: Path,
-    confusions: Path,
+    rollouts: list[In],
+    verdicts: list[In],
+    scores: list[In],
+    metrics: Out,
+    bins: Out,
+    confusions: Out,
 ) -> None:
-    """Read verdicts and step scores of every policy and PRM; write metrics, bins, confusion."""
+    """Read verdicts and step scores of every policy and PRM; write metrics, bins, confusion.
+
+    Tables are found by their keys: the lists may have any order.
+    """
     with recorded(
         "step_metrics",
         VERSIONS["step_metrics"],
         config.model_dump(mode="json"),
-        inputs=[*rollouts, *verdicts, *scores],
+        inputs=sorted([*rollouts, *verdicts, *scores]),
         outputs=[metrics, bins, confusions],
     ) as counts:
-        policies = config.policies
-        shards = len(rollouts) // len(policies)
+        policies, prms = config.policies, config.prms
+        shards_of = [
+            one | {"policy": policy}
+            for policy in policies
+            for one in shards(config.benchmark, config.shards)
+        ]
+        drawn = Files(rollouts, Rollout, shards_of)
+        judged_by = Files(verdicts, Verdict, shards_of if config.step_truth else [])
+        scored = Files(scores, StepScore, [one | {"prm": prm} for prm in prms for one in shards_of])
         found: list[Metric] = []
         shares: list[CalibrationBin] = []
         cells: list[ConfusionCell] = []
-        for number, policy in enumerate(policies):
-            own = slice(number * shards, (number + 1) * shards)
-            names = tables.frame(rollouts[own], Rollout, ["sample_id"])["sample_id"]
-            ids = names.unique(maintain_order=True).to_list()
-            said = tables.frame(verdicts[own], Verdict, list(VERDICTS))
-            for place, prm in enumerate(config.prms):
-                first = (place * len(policies) + number) * shards
-                judged = judged_steps(
-                    tables.frame(scores[first : first + shards], StepScore, list(SCORES)), said
-                )
+        for policy in policies:
+            solutions = parquet.frame(drawn.of(policy=policy), Rollout, ["id", "sample_id"])
+            ids = solutions["sample_id"].unique(maintain_order=True).to_list()
+            said = parquet.frame(judged_by.of(policy=policy), Verdict, list(VERDICTS))
+            if config.step_truth:
+                _match(said.select("rollout_id"), solutions, f"verdicts on {policy}", config)
+            for prm in prms:
+                steps = parquet.frame(scored.of(policy=policy, prm=prm), StepScore, list(SCORES))
+                keys = steps.select("rollout_id", "step_index")
+                _match(keys, solutions, f"scores of {prm} on {policy}", config)
+                judged = judged_steps(steps, said)
                 missing = len(said) - len(judged)
                 name = (config.benchmark, policy, prm)
                 found += step_metrics(*name, ids, judged, n_unjudged=missing, config=config.metrics)
-                own_bins = calibration_bins(
-                    *name,
-                    judged,
-                    bins=config.metrics.calibration_bins,
-                    confidence=config.metrics.confidence,
+                own_bins, calibrated = calibration_metrics(
+                    *name, judged, n_unjudged=missing, config=config.metrics
                 )
-                found += calibration_metrics(own_bins, judged, n_unjudged=missing)
+                found += calibrated
                 shares += own_bins
                 cells += confusion(*name, judged)
                 counts["judged"] = counts.get("judged", 0) + len(judged)
                 counts["unjudged"] = counts.get("unjudged", 0) + missing
-        tables.write(found, metrics, Metric)
-        tables.write(shares, bins, CalibrationBin)
-        tables.write(cells, confusions, ConfusionCell)
+        dataset = {"dataset": config.benchmark}
+        parquet.write(found, metrics, Metric, keys=dataset | {"kind": "steps"})
+        parquet.write(shares, bins, CalibrationBin, keys=dataset)
+        parquet.write(cells, confusions, ConfusionCell, keys=dataset)
+
+
+def _match(rows: pl.DataFrame, solutions: pl.DataFrame, what: str, config: MetricsSlice) -> None:
+    joins.match(rows, solutions["id"], what, config.benchmark)

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Annotated
 
-from vlprm.config.slices import TrainSlice
-from vlprm.io import tables
+from vlprm.config.slices.train import TrainSlice
+from vlprm.io import parquet
 from vlprm.io.images import ImageStore
 from vlprm.io.manifest import checkpoint_files, recorded, sha256_of, versions
+from vlprm.labels.soft import SoftPRMExample
 from vlprm.records import PRMExample
-from vlprm.stages import VERSIONS
+from vlprm.solutions.rollouts import sample_of
+from vlprm.stages import VERSIONS, Argument, In, Out
 from vlprm.training import forget_training, train_prm
 from vlprm.training.processes import first_process
+from vlprm.training.subset import Subset, of_questions
+
+log = logging.getLogger(__name__)
+WANTED, FOUND = "questions_wanted", "questions_found"
 
 
 def run(
     config: TrainSlice,
-    examples: Path,
-    images: list[Path],
-    base: Path,
-    weights: Path,
-    workers: int = 0,
-    save_minutes: float = 30,
+    examples: In,
+    images: list[In],
+    base: In,
+    weights: Out,
+    workers: Annotated[int, Argument("processes per GPU that prepare batches", least=0)] = 0,
+    save_minutes: Annotated[float, Argument("time between two saved states", least=0)] = 30,
 ) -> None:
     """Train one PRM; its folder is complete when ``weights`` is there.
 
@@ -48,21 +57,53 @@ def run(
         else nullcontext(dict[str, int]())
     )
     with record as counts:
+        chosen, questions = _conversations(config, examples)
+        if first_process():
+            _tell_of_fewer(questions)
         trained = train_prm(
             config.training,
             config.base.model,
             base.parent,
-            tables.Rows(examples, PRMExample),
+            chosen,
             ImageStore(*images),
             weights.parent,
             workers=workers,
             save_minutes=save_minutes,
             digest=_digest(config, inputs) if first_process() else "",
         )
-        counts.update(trained)
+        counts.update(trained | questions)
         if first_process():
             outputs += checkpoint_files(weights)
     forget_training(weights.parent)
+
+
+def _conversations(
+    config: TrainSlice, examples: Path
+) -> tuple[Sequence[PRMExample], dict[str, int]]:
+    """All of them, or those of as many questions as the recipe says; then the counts of these."""
+    record = SoftPRMExample if config.soft else PRMExample
+    rows: Sequence[PRMExample] = parquet.Rows(examples, record)
+    most = config.training.questions
+    if most is None:
+        return rows, {}
+    ids = parquet.frame([examples], record, ["rollout_id"])["rollout_id"]
+    owners = list(map(sample_of, ids))
+    counts = {WANTED: most, FOUND: min(most, len(set(owners)))}
+    return Subset(rows, of_questions(owners, most, config.training.seed)), counts
+
+
+def _tell_of_fewer(questions: Mapping[str, int]) -> None:
+    """One line where labels are left for fewer questions than the recipe asks for.
+
+    No error: labelling loses some of nearly every source, so a curve over the size whose last point
+    is all of them would end there, after all the labels were paid for.
+    """
+    if questions and questions[FOUND] < questions[WANTED]:
+        log.warning(
+            "train: training.*.questions asks for %d questions, and %d have conversations:"
+            " trains on these",
+            *(questions[WANTED], questions[FOUND]),
+        )
 
 
 def _digest(config: TrainSlice, inputs: list[Path]) -> str:

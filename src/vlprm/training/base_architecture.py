@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from vlprm.config.base_model import BaseModelConfig
-from vlprm.prm.resize import FACTOR
+from vlprm.families.qwen25vl.resize import FACTOR
 
 
 def build_model(

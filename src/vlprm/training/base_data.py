@@ -15,8 +15,8 @@ from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from vlprm import prompts
 from vlprm.config.matrix import MatrixSpec
-from vlprm.prm.format import IMAGE_END, IMAGE_PAD, IMAGE_START, TURN_END, TURN_START
-from vlprm.prm.resize import FACTOR
+from vlprm.families.qwen25vl.chat import IMAGE_END, IMAGE_PAD, IMAGE_START, TURN_END, TURN_START
+from vlprm.families.qwen25vl.resize import FACTOR
 from vlprm.seeds import seed_for
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_claims import claims

@@ -17,10 +17,10 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2TokenizerFast
 from vlprm import prompts
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.matrix import MatrixSpec
+from vlprm.families.qwen25vl.chat import render_turns
+from vlprm.families.qwen25vl.model import WEIGHTS, batch_vision, settle_torch
 from vlprm.io.atomic import atomic_folder
 from vlprm.io.manifest import sha256_of
-from vlprm.prm.format import render_turns
-from vlprm.qwen.model import WEIGHTS, batch_vision, settle_torch
 from vlprm.sources.matrix import make_puzzle
 from vlprm.sources.matrix_text import question, solution
 from vlprm.training.base_architecture import build_model, save_processor

@@ -1,7 +1,7 @@
 """Training data on demand: one pass that counts, then batches made by worker processes.
 
-Nothing is kept but three numbers a conversation: examples come from ``io.tables.Rows``, images from
-``io.images.ImageStore``, and both read what they are asked for.
+Nothing is kept but three numbers per conversation: examples come from ``io.parquet.Rows``, images
+from ``io.images.ImageStore``, and both read what they are asked for.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Conversations(Dataset[dict[str, Any]]):
         return len(self._examples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"conversation": self._collate.conversation(self._examples[index])}
+        return {"labelled": self._collate.labelled(self._examples[index])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class _Counts(Dataset[list[int]]):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> list[int]:
-        row = self._data[self._rows[index]]["conversation"]
+        row = self._data[self._rows[index]]["labelled"]
         chosen = [token for _, token in row.targets]
         return [len(row.ids), len(chosen), sum(token == self._plus for token in chosen)]
 

@@ -1,8 +1,8 @@
 """Training without padding: conversations side by side in one row, each attending to itself alone.
 
 The text decoder's attention is flash-attn's call for sequences of different lengths where it is
-installed (CUDA, 16 bits), and torch's, once a conversation, anywhere else: the same numbers up to
-rounding. transformers 4.55.2 would ask the GPU once a layer where sequences begin
+installed (CUDA, 16 bits), and torch's, once per conversation, anywhere else: the same numbers up to
+rounding. transformers 4.55.2 would ask the GPU once per layer where sequences begin
 (``modeling_flash_attention_utils._is_packed_sequence``); here the batch says it.
 """
 
@@ -21,8 +21,8 @@ from transformers import AttentionInterface
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from vlprm.determinism import TORCH
-from vlprm.qwen.attention import FLASH, choose
-from vlprm.qwen.model import Dtype
+from vlprm.families.qwen25vl.attention import FLASH, choose
+from vlprm.families.qwen25vl.model import Dtype
 
 NAME = "vlprm_packed"
 NO_MASK = {"full_attention": None, "sliding_attention": None}
@@ -30,7 +30,7 @@ NO_MASK = {"full_attention": None, "sliding_attention": None}
 
 
 def flash_runs(model: Any, device: str, dtype: Dtype) -> bool:
-    """Whether flash-attn computes the text decoder's attention here (``qwen.attention.choose``)."""
+    """Whether flash-attn computes the text decoder's attention here."""
     width = int(model.model.language_model.layers[0].self_attn.head_dim)
     return choose(device, getattr(torch, dtype), {width}).name == FLASH
 

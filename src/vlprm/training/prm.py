@@ -15,8 +15,10 @@ from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 from vlprm.config.models import ModelConfig
 from vlprm.config.training import PRMTrainingConfig
 from vlprm.errors import UserError
-from vlprm.qwen.inputs import Images, QwenInputs
-from vlprm.qwen.model import WEIGHTS, load_model, settle_torch
+from vlprm.families import FAMILIES
+from vlprm.families.family import Images
+from vlprm.families.qwen25vl.inputs import QwenInputs
+from vlprm.families.qwen25vl.model import BESIDE_WEIGHTS, WEIGHTS, load_model, settle_torch
 from vlprm.records import PRMExample
 from vlprm.training import packed
 from vlprm.training.clock import Clock
@@ -33,11 +35,6 @@ from vlprm.training.state import StateFolder
 from vlprm.training.trainer import Lines, PRMTrainer, SaveNow
 
 log = logging.getLogger(__name__)
-_COPIED = (
-    "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json",
-    "special_tokens_map.json", "chat_template.jinja", "chat_template.json",
-    "preprocessor_config.json", "video_preprocessor_config.json",
-)  # fmt: skip
 _ONE_FILE = 1 << 60
 """Bytes of a weights file: all of any model. The file's presence means complete, so it is one."""
 
@@ -69,16 +66,19 @@ def train_prm(
     ``model.safetensors`` is moved into place last. With a digest, the state is kept beside
     ``out_dir`` on the way, and a run of the same digest goes on from there to the same bytes; it
     stays until ``forget``.
-    Returns counts. Raises UserError without examples, when DeepSpeed is configured and absent,
-    when the loss is no number, and when the disk is full.
+    Returns counts. Raises UserError without examples, for a base of another family, when DeepSpeed
+    is configured and absent, when the loss is no number, and when the disk is full.
     """
     if not len(examples):
         raise UserError("no training conversations", cure="loosen the label rule or add rollouts")
     conduct = conduct or Conduct()
+    family = FAMILIES[base.family]
+    assert family.prm is not None  # the configuration takes no other base
+    family.check_checkpoint(base_dir)
     end_with_launcher()
     settle_torch(training=True, on_gpu=base.gpus > 0)
-    if base.gpus:  # filling fresh memory with NaN, to find its readers, costs bandwidth
-        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (typed as a module)
+    # filling fresh memory with NaN, to find its readers, costs bandwidth: 5 % of a step on a CPU
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (typed as a module)
     check_deepspeed(config.deepspeed)
     device = own_gpu() if base.gpus else "cpu"
     with checkpoint_folder(out_dir, last=WEIGHTS) as scratch:
@@ -87,9 +87,9 @@ def train_prm(
         dense = packed.flash_runs(model, device, base.dtype)
         if dense:
             packed.use_packed(model)
-        inputs = QwenInputs(base_dir, store, base.pixels)
+        inputs = QwenInputs(family, base_dir, store, base.pixels)
         positions = packed.rotary_positions(model) if dense else None
-        collate = PRMCollator(inputs, config.label_positions, positions)
+        collate = PRMCollator(family.prm, inputs, config.label_positions, positions)
         data = Conversations(examples, collate)
         found = survey(data, collate.value_ids[0], conduct.workers, arguments.device)
         found.log()
@@ -99,6 +99,7 @@ def train_prm(
         trainer = PRMTrainer(
             lengths=found.lengths if config.group_by_length else None,
             states=states,
+            values=collate.value_ids,
             model=model,
             args=arguments,
             train_dataset=data,
@@ -145,7 +146,7 @@ def save_checkpoint(model: Any, dtype: str, base_dir: Path, out: Path) -> None:
     """
     model.to(getattr(torch, dtype))
     model.save_pretrained(out, max_shard_size=_ONE_FILE)
-    for name in _COPIED:
+    for name in BESIDE_WEIGHTS:
         if (base_dir / name).exists():
             shutil.copyfile(base_dir / name, out / name)
 

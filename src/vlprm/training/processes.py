@@ -26,7 +26,7 @@ def first_process() -> bool:
 
 
 def own_gpu() -> str:
-    """The GPU of this process: torchrun starts one process a GPU."""
+    """The GPU of this process: torchrun starts one process per GPU."""
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vlprm.config.deepspeed import zero_stage
 from vlprm.config.training import EveryLayer, PRMTrainingConfig
 from vlprm.determinism import cpu_mode
 from vlprm.errors import UserError
@@ -36,30 +36,20 @@ def settle_cuda_home() -> None:
 def check_deepspeed(config: str | None) -> None:
     """Import DeepSpeed where it is configured.
 
-    Raises UserError when its file is absent or asks for another ZeRO stage than 1 or 2 (with 3 no
-    process holds the whole model, and our states and checkpoints are of processes that do), and
-    when DeepSpeed cannot be imported.
+    Raises UserError when its file is not right (``config.deepspeed``), and when DeepSpeed cannot be
+    imported.
     """
     settle_cuda_home()
     if config is None:
         return
-    where = "training: deepspeed"
-    if not Path(config).is_file():
-        raise UserError(f"no such file: {config}", where=where, cure="a path, or null")
-    try:
-        settings = json.loads(Path(config).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"not JSON ({error})", where=config, cure="correct the file") from error
-    stage = settings.get("zero_optimization", {}).get("stage", 0)
-    if stage not in (1, 2):
-        raise UserError(f"ZeRO stage {stage}", where=config, cure="stage 1 or 2")
+    zero_stage(Path(config))
     introduce_alone()
     try:
         import deepspeed  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
     except Exception as error:  # its op builders raise their own kinds when no CUDA is found
         raise UserError(
             f"DeepSpeed cannot be imported ({type(error).__name__}: {error})",
-            where=where,
+            where="training: deepspeed",
             cure="train in the GPU image; elsewhere set CUDA_HOME, or deepspeed: null",
         ) from error
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vlprm.answers.cluster import vote_keys
 from vlprm.answers.equal import check
+from vlprm.answers.votes import vote_keys
 from vlprm.records import AnswerType, Sample
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from vlprm.answers.extract import extract_answer
 from vlprm.benchmarks import BENCHMARKS, grader
+from vlprm.config.benchmarks import SOURCE_SCORER_VERSION
 from vlprm.records import Rollout, Sample
 
-TABLES = Path(__file__).resolve().parents[2] / "cases"
+ROOT = Path(__file__).resolve().parents[3]
+TABLES = ROOT / "tests" / "cases"
 KINDS = [*BENCHMARKS, "matrix"]
 
 
@@ -63,3 +66,11 @@ def test_table_is_complete(kind: str) -> None:
     notes = " ".join(case["note"] for case in own)
     for wanted in ("almost", "empty", "refusal", "two boxes"):
         assert wanted in notes, f"{kind} has no case of {wanted!r}"
+
+
+@pytest.mark.parametrize("path", ["config.yaml", "configs/mini.yaml", "tests/workflow/nano.yaml"])
+def test_configurations_state_the_scorers_version(path: str) -> None:
+    stated = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))["benchmarks"]
+    assert stated
+    for name, item in stated.items():
+        assert item["scorer_version"] == SOURCE_SCORER_VERSION, name

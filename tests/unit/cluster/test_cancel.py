@@ -19,3 +19,6 @@ def test_deletes_what_has_not_ended_and_follows_moves(
     Registry().write("moved", "t1.host", {"id": "4.host"})
     assert cancel(Registry(), ["1.host", "2.host", "3", "not-ours"], patience=10) == 3
     assert sorted(scheduler.asked) == ["qdel 1.host 4.host", "scancel 3"]
+    for ticket in ("t1.host", "t4.host", "t3"):
+        assert Registry().read("cancelled", ticket), "the next run must know"
+    assert not Registry().read("cancelled", "t2.host")

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from tests.unit.cluster.conftest import RECORDINGS, Scheduler
+from tests.unit.cluster.conftest import Scheduler
+from tests.workflow.runs import ROOT
 from vlprm.cluster import dialects
 from vlprm.cluster.registry import Job
 from vlprm.errors import UserError
 
+CASES = json.loads((ROOT / "tests/cases/job_ids.json").read_text(encoding="utf-8"))
 JOB = Job(
     ticket="t", name="train-prm", rule="train", key="k", digest="d", dialect="select",
     threads=8, mem_mb=64000, walltime=86400, gpus=4, nodes=2, log="/l",
@@ -71,28 +74,27 @@ def test_detect(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
         dialects.detect("sge")
 
 
-@pytest.mark.parametrize(
-    ("name", "meaning"),
-    [
-        ("bad_queue", "there is no such queue"),
-        ("bad_select", "does not know a resource"),
-        ("bad_walltime", "cannot read a value"),
-    ],
-)
-def test_recorded_refusals(openpbs: Scheduler, name: str, meaning: str) -> None:
-    said = (RECORDINGS / f"{name}.stderr").read_text()
-    message = str(dialects.refusal(JOB, said))
-    assert meaning in message
-    assert said.strip() in message
-    assert message.count("\n") == 1  # what and where on one line, the cure on the next
+def test_a_sites_name_for_gpus(scheduler: Scheduler) -> None:
+    job = replace(JOB, options={"gpu_resource": "accel", "gpu_model": "a100"})
+    assert "select=2:ncpus=8:mem=64000mb:accel=4:gpu_type=a100" in dialects.submission(job, "s")
+    assert "--gres=accel:a100:4" in dialects.submission(replace(job, dialect="slurm"), "s")
+    (line,) = [
+        word
+        for word in dialects.submission(replace(job, dialect="nodes"), "s")
+        if word.startswith("nodes=")
+    ]
+    assert line.startswith("nodes=2:ppn=8:accel=4:a100,")
 
 
-def test_refusals_of_slurms_qsub_lose_the_command_line() -> None:
-    said = (
-        "There was an error running the Slurm sbatch command.\nThe command was:\n"
-        "'/usr/bin/sbatch -p nosuch /s.sh 2>&1'\nand the output was:\n"
-        "'sbatch: error: invalid partition specified: nosuch\n'\n"
-    )
-    message = str(dialects.refusal(JOB, said))
-    assert message.startswith("job train-prm, queue gpu: there is no such queue: sbatch: error:")
-    assert "/usr/bin" not in message
+def test_torque_takes_15_characters_of_a_name(scheduler: Scheduler) -> None:
+    long = replace(JOB, name="rollout-small-matrix-000")
+    for dialect, name in (("select", long.name), ("nodes", "rollout-small-m")):
+        assert dialects.submission(replace(long, dialect=dialect), "s")[2] == name
+    scheduler.answer("sbatch *")  # the qsub of Slurm takes all of it
+    assert dialects.submission(replace(long, dialect="nodes"), "s")[2] == long.name
+    assert dialects.short_name("estimate-prm-a-_x") == "estimate-prm-a"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['dialect']} {case['printed']!r}")
+def test_job_ids_in_what_is_printed(case: dict[str, str | None]) -> None:
+    assert dialects.accepted(str(case["dialect"]), str(case["printed"])) == case["id"]

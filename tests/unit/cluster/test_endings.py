@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vlprm.cluster.endings import never_runs, reason, tail
+from vlprm.cluster.endings import never_runs, ran_out, reason, tail
 from vlprm.cluster.qstat import ENDED, QUEUED, Seen
 from vlprm.cluster.registry import Job
 
@@ -53,8 +53,34 @@ def test_the_log_tells_where_the_server_does_not(tmp_path: Path, line: str, why:
 
 
 def test_never() -> None:
-    assert never_runs(Seen(QUEUED, comment="Can Never Run: too much")) == "never ran: too much"
+    assert never_runs(Seen(QUEUED, comment="Can Never Run: too much")) == "too much"
     assert never_runs(Seen(QUEUED, comment="Not Running: busy")) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Command 'set -euo pipefail;  exit 7' returned non-zero exit status 7.", "exit status 7"),
+        ("Command 'a\nb' returned non-zero exit status 137.", "ended by signal 9"),
+        ("Command 'a' died with <Signals.SIGSEGV: 11>.", "ended by signal 11"),
+        ("Error in rule a:", "exit status 1"),
+    ],
+)
+def test_the_rules_own_exit_status(tmp_path: Path, line: str, why: str) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"CalledProcessError in file x:\n{line}\nExiting because a job failed\n")
+    assert reason(replace(JOB, log=str(log)), None, {"exit": 1}) == why
+
+
+def test_what_ran_out() -> None:
+    kinds = [
+        ran_out(JOB, Seen(ENDED, word="OUT_OF_MEMORY"), None),
+        ran_out(JOB, Seen(ENDED, -29), None),
+        ran_out(JOB, Seen(ENDED, 271, used=20), None),
+        ran_out(JOB, Seen(ENDED, 265), None),
+        ran_out(JOB, None, {"exit": 3}),
+    ]
+    assert kinds == ["memory", "walltime", "deleted", "", ""]
 
 
 def test_tail(tmp_path: Path) -> None:

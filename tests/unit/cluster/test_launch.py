@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cluster.conftest import Scheduler
-from vlprm.cluster.launch import hosts, port, torchrun
+from vlprm.cluster.launch import ALONE, hosts, port, torchrun
 from vlprm.errors import UserError
 
 COMMAND = ["python", "-m", "vlprm.cli", "train"]
@@ -18,7 +18,7 @@ def test_one_gpu_or_none_is_plain_python() -> None:
 
 def test_several_gpus_of_one_node() -> None:
     assert torchrun(COMMAND, [], 0, 8) == [
-        "python", "-m", "torch.distributed.run", "--nproc-per-node=8", "--standalone",
+        "python", "-m", "torch.distributed.run", "--nproc-per-node=8", *ALONE,
         "-m", "vlprm.cli", "train",
     ]  # fmt: skip
 

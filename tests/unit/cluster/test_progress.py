@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cluster.conftest import Scheduler
-from vlprm.cluster.progress import report
+from vlprm.cluster.progress import check_run, report
 from vlprm.cluster.registry import Job, Registry
 from vlprm.errors import UserError
 
@@ -77,6 +77,56 @@ def test_with_jobs(scheduler: Scheduler, submitted: Callable[..., Job]) -> None:
     assert "over memory" not in text  # tried again since
 
 
+REFUSED = """\
+total        4
+
+[Wed Nov 25 13:51:20 2026]
+Error in rule b:
+    message: Error submitting jobscript (exit code 2):
+error: job b, queue gpu: there is no such queue: qsub: Unknown queue
+  -> `qstat -Q` lists the queues
+For further error details see the cluster/cloud log
+    jobid: 4
+    output: out/b.txt
+
+2 of 4 steps (50%) done
+"""
+
+
+def test_a_refusal_with_its_cure(scheduler: Scheduler) -> None:
+    snakemake_log(REFUSED)
+    told = "    job b, queue gpu: there is no such queue: qsub: Unknown queue\n"
+    assert told + "      -> `qstat -Q` lists the queues" in lines()
+    assert "For further" not in lines()
+
+
+def test_jobs_that_ctrl_c_deleted(scheduler: Scheduler, submitted: Callable[..., Job]) -> None:
+    snakemake_log(LOG.split("[Wed")[0])
+    for number in "123":
+        job = submitted(number, dialect="nodes")
+        Registry().write("cancelled", job.ticket, {"time": 0})
+    scheduler.answer("qstat *", "Job Id: 1\n\tjob_state = E\n\n", code=0)
+    assert "queue: 1 running\n" in lines()  # within the server's kill delay
+    assert "cancelled: 3, deleted with their run (Ctrl-C)" in lines()
+    scheduler.answer("qstat *", code=153)
+    assert "queue: no job of ours\n" in lines()
+    assert "unknown" not in lines()
+    submitted("4", dialect="nodes", key="k3")  # the next run
+    assert "queue: 1 unknown\n" in lines()
+    assert "cancelled: 2" in lines()
+
+
+def test_a_queued_job_that_can_never_run(
+    scheduler: Scheduler, submitted: Callable[..., Job]
+) -> None:
+    snakemake_log(LOG.split("[Wed")[0])
+    submitted("1", dialect="nodes")
+    said = "    comment = Can Never Run: Insufficient amount of resource: ncpus"
+    scheduler.answer("qstat *", f"Job Id: 1\n    job_state = Q\n{said}\n\n")
+    assert "ago can never run: Insufficient amount of resource: ncpus\n" in lines()
+    assert "never ran" not in lines()
+
+
 def test_a_server_that_is_away(scheduler: Scheduler, submitted: Callable[..., Job]) -> None:
     submitted("1", dialect="nodes")
     assert "queue: 1 unreachable" in lines()
@@ -85,3 +135,45 @@ def test_a_server_that_is_away(scheduler: Scheduler, submitted: Callable[..., Jo
 def test_where_nothing_ran(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no workflow has run here"):
         list(report(tmp_path))
+
+
+DONE = "Job stats:\njob    count\na          4\ntotal      4\n\n4 of 4 steps (100%) done\n"
+END = "Complete log(s): here\n"
+NOTHING = "Nothing to be done (all requested files are present and up to date).\n"
+
+
+def test_a_finished_run(scheduler: Scheduler) -> None:
+    snakemake_log(DONE + END)
+    assert "progress: finished, 4 of 4 jobs done (100 %)\n" in lines()
+
+
+def test_a_finished_run_that_was_called_again(scheduler: Scheduler) -> None:
+    snakemake_log(LOG + "Exiting because a job execution failed.\n", "2026-01-01")
+    snakemake_log(DONE + END, "2026-01-02")
+    for day in (3, 4):
+        snakemake_log(NOTHING + END, f"2026-01-0{day}")
+    assert "progress: finished, 4 of 4 jobs done (100 %)\n" in lines()
+    assert "failures: none" in lines()
+    snakemake_log(LOG, "2026-01-05")
+    assert "progress: 2 of 4 jobs done (50 %), last heard of" in lines()
+
+
+def test_nothing_was_ever_to_do(scheduler: Scheduler) -> None:
+    snakemake_log(NOTHING + END)
+    assert "progress: finished, nothing was left to do\n" in lines()
+
+
+def test_a_run_that_failed_is_over_and_not_finished(scheduler: Scheduler) -> None:
+    snakemake_log(LOG + "Exiting because a job execution failed.\n" + END)
+    assert "progress: 2 of 4 jobs done (50 %), over\n" in lines()
+
+
+def test_a_run_that_is_not_there(scheduler: Scheduler) -> None:
+    with pytest.raises(UserError, match=r"(?s)nobody: no such run.*nothing has run here"):
+        check_run(Path.cwd(), "nobody")
+    for name in ("results/mini", "logs/nano", "logs/cluster"):
+        Path(name).mkdir(parents=True)
+    check_run(Path.cwd(), "mini")
+    for name in ("nobody", "cluster", ""):
+        with pytest.raises(UserError, match="runs here: mini, nano"):
+            check_run(Path.cwd(), name)

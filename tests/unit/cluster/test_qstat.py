@@ -96,6 +96,20 @@ def test_json_that_is_none_falls_back_to_text(openpbs: Scheduler) -> None:
     assert qstat.query("select", ["133.pbshost"])["133"].exit == 3
 
 
+def test_text_before_the_json(scheduler: Scheduler) -> None:
+    answer = '{\n    "Jobs":{\n        "5.host":{"job_state":"F", "Exit_status":3}\n    }\n}\n'
+    for before in ("Welcome {user}\n", "Unknown Job Id 5.host\n\n", "\n\n", ""):
+        scheduler.answer("qstat *", out=before + answer + "Have a nice day\n")
+        seen = qstat.query("select", ["5.host"])["5"]
+        assert (seen.state, seen.exit) == (ENDED, 3), before
+    assert "qstat -x -f 5.host" not in scheduler.asked, "the JSON was read, not asked again"
+
+
+def test_a_folded_line_that_opens_with_a_brace_is_text() -> None:
+    text = "Job Id: 5.host\n    Variable_List = A=\n\t{x}\n    job_state = R\n"
+    assert qstat.parse(text)["5"].state == RUNNING
+
+
 def test_slurms_qstat(scheduler: Scheduler) -> None:
     text = "Job Id:\t7\n\tJob_Name = a\n\tjob_state = C\n\tResource_List.walltime = 00:02:00\n\n"
     scheduler.answer("qstat *", out=text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vlprm.cluster.request import properties_of, request
+from vlprm.cluster.request import properties_of, request, work_key
 from vlprm.errors import UserError
 
 PROPERTIES = {
@@ -23,12 +23,30 @@ def test_what_is_asked() -> None:
     job = request(PROPERTIES, "select", {"VLPRM_QUEUE": "gpu"})
     assert (job.name, job.threads, job.mem_mb) == ("rollout-small-000", 2, 4000)
     assert (job.walltime, job.gpus, job.nodes) == (7200, 1, 1)
+    assert job.outputs == ["b"]
     assert (job.options, job.rule_logs) == ({"queue": "gpu"}, ["logs/x.log"])
 
 
-def test_memory_and_walltime_grow_with_the_attempt_up_to_the_cap() -> None:
-    job = request(with_resources(scale=3, runtime_max=200), "select", {})
-    assert (job.mem_mb, job.walltime) == (12000, 200 * 60)
+@pytest.mark.parametrize(
+    ("ran_out", "resources", "asked"),
+    [
+        ({}, {"scale": 3}, (4000, 120)),
+        ({"memory": 1}, {"scale": 2}, (8000, 120)),
+        ({"walltime": 1}, {"scale": 2}, (4000, 240)),
+        ({"walltime": 1, "memory": 1}, {"scale": 3}, (8000, 240)),
+        ({"memory": 2}, {"scale": 3}, (12000, 120)),
+        ({"memory": 2}, {"scale": 3, "mem_mb_max": 9000}, (9000, 120)),
+        ({"walltime": 2}, {"scale": 3, "runtime_max": 200}, (4000, 200)),
+        ({"memory": 2}, {"scale": 1}, (4000, 120)),  # a rule that is kept as it is
+        ({"memory": 2}, {}, (4000, 120)),
+        ({"deleted": 2, "": 1, "node": 1}, {"scale": 3}, (4000, 120)),
+    ],
+)
+def test_what_ran_out_grows_with_the_attempt_up_to_the_cap(
+    ran_out: dict[str, int], resources: dict[str, int], asked: tuple[int, int]
+) -> None:
+    job = request(with_resources(**resources), "select", {}, ran_out)
+    assert (job.mem_mb, job.walltime // 60) == asked
 
 
 def test_a_rules_queue_wins_over_the_environment() -> None:
@@ -40,7 +58,7 @@ def test_same_work_has_the_same_key_and_other_parameters_another_digest() -> Non
     first, again = request(PROPERTIES, "select", {}), request(with_resources(scale=2), "nodes", {})
     other = request(PROPERTIES | {"params": {"config": "{1}"}}, "select", {})
     assert (first.key, first.digest) == (again.key, again.digest)
-    assert first.key == other.key
+    assert first.key == other.key == work_key(PROPERTIES)
     assert first.digest != other.digest
     assert first.ticket != again.ticket
 

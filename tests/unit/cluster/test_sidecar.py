@@ -34,6 +34,15 @@ def test_one_question_for_all_jobs(scheduler: Scheduler, submitted: Submitted) -
     assert len(jobs) == 4
 
 
+def test_a_log_folder_that_was_removed_comes_back(
+    scheduler: Scheduler, submitted: Submitted
+) -> None:
+    submitted("1", dialect="nodes", run="r", log=str(Path("logs/cluster/a.log").absolute()))
+    scheduler.answer("qstat *", "Job Id: 1\n\tjob_state = R\n\n")
+    look(Registry(), "r", set())
+    assert Path("logs/cluster").is_dir()
+
+
 # plays Snakemake: starts the sidecar, submits one job, then ends it or is killed
 PARENT = """
 import os, signal, subprocess, sys, time

@@ -11,12 +11,14 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.cluster.conftest import Scheduler
+from tests.workflow.runs import ROOT
 from vlprm.cluster import status as command
 from vlprm.cluster.qstat import Seen
 from vlprm.cluster.registry import Job, Registry, write_whole
 from vlprm.cluster.status import status
 
 Submitted = Callable[..., Job]
+ENDS = json.loads((ROOT / "tests/cases/slurm_ends.json").read_text(encoding="utf-8"))
 ASK = "qstat -x -f -F json"
 
 
@@ -55,11 +57,65 @@ def test_deleted_in_the_queue(
     openpbs: Scheduler, submitted: Submitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = submitted("138.pbshost")
+    started = submitted("138.pbshost", ticket="started")
+    Registry().write("started", started.ticket, {"id": "138.pbshost"})
     assert status(Registry(), "138.pbshost") == "running"  # no exit status: time for a marker
-    monkeypatch.setenv("VLPRM_MARKER_PATIENCE", "0.01")
-    time.sleep(0.05)
-    assert status(Registry(), "138.pbshost") == "failed"
+    submitted("138.pbshost")
+    assert status(Registry(), "138.pbshost") == "failed"  # never started: there is none to come
     assert reason(job) == "deleted by qdel before it ran"
+
+
+def test_deleted_in_the_queue_without_history(
+    scheduler: Scheduler, submitted: Submitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler.answer("qstat *", err="qstat: Unknown Job Id 5.host\n", code=153)
+    job = submitted("5.host")
+    assert status(Registry(), "5.host") == "running"
+    monkeypatch.setattr(command, "QUEUED_PATIENCE", 0.01)
+    time.sleep(0.05)
+    assert status(Registry(), "5.host") == "failed"
+    assert reason(job).startswith("deleted before it ran")
+
+
+@pytest.mark.parametrize("case", ENDS, ids=lambda case: f"{case['state']} {case['exit']}")
+@pytest.mark.parametrize("dialect", ["slurm", "nodes"])
+def test_ends_that_only_the_accounting_knows(
+    scheduler: Scheduler,
+    submitted: Submitted,
+    monkeypatch: pytest.MonkeyPatch,
+    case: dict[str, str],
+    dialect: str,
+) -> None:
+    monkeypatch.setenv("VLPRM_MARKER_PATIENCE", "0.01")
+    scheduler.answer("qstat *", code=153)  # the qsub of Slurm forgets, too
+    scheduler.answer("squeue *", err="slurm_load_jobs error: Invalid job id specified", code=1)
+    scheduler.answer("sacct *", f"5|{case['state']}|{case['exit']}\n")
+    job = submitted("5", dialect=dialect)
+    status(Registry(), "5")
+    time.sleep(0.02)
+    assert status(Registry(), "5") == case["word"]
+    if "reason" in case:
+        assert reason(job) == case["reason"]
+    if "kind" in case:
+        assert (Registry().read("failures", job.ticket) or {})["kind"] == case["kind"]
+
+
+def test_the_end_of_a_cancelled_job_is_no_failure(
+    scheduler: Scheduler, submitted: Submitted
+) -> None:
+    scheduler.answer("squeue *", "5|CANCELLED|None\n")
+    job = submitted("5", dialect="slurm")
+    Registry().write("cancelled", job.ticket, {"time": 0})
+    assert status(Registry(), "5") == "running"
+    assert reason(job) == ""
+
+
+def test_a_marker_outweighs_the_accounting(scheduler: Scheduler, submitted: Submitted) -> None:
+    scheduler.answer("squeue *", err="slurm_load_jobs error: Invalid job id specified", code=1)
+    scheduler.answer("sacct *", "5|CANCELLED by 0|0:15\n")
+    job = submitted("5", dialect="slurm")
+    Registry().write("ended", job.ticket, {"exit": 0})
+    assert status(Registry(), "5") == "success"
 
 
 @pytest.mark.parametrize("name", ["running_json", "queued_json", "never_f", "held_f"])
@@ -92,6 +148,7 @@ def test_history_off_waits_for_the_marker(
     Registry().write("ended", job.ticket, {"exit": 0})
     assert status(Registry(), "99999.pbshost") == "success"
     lost = submitted("99999.pbshost", ticket="lost")
+    Registry().write("started", lost.ticket, {"id": "99999.pbshost"})
     monkeypatch.setenv("VLPRM_MARKER_PATIENCE", "0.01")
     assert status(Registry(), "99999.pbshost") == "running"
     time.sleep(0.05)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from vlprm.config.checked import load_config
 from vlprm.config.host_memory import BASE_MB, UNMEASURED_MB, HostMemory
 from vlprm.config.plan import Plan
-from vlprm.config.run import load_config
 
 PAPER: dict[str, Any] = yaml.safe_load(
     (Path(__file__).resolve().parents[3] / "config.yaml").read_text()

@@ -12,11 +12,13 @@ import yaml
 
 from vlprm.config import memory
 from vlprm.config.memory import GIB
-from vlprm.config.shapes import KNOWN, Shapes, read_shapes
+from vlprm.families import FAMILIES
+from vlprm.families.shapes import Shapes
 
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = yaml.safe_load((ROOT / "config.yaml").read_text())["models"]
-SMALL, BIG = (KNOWN[f"Qwen/Qwen2.5-VL-{size}-Instruct"] for size in ("3B", "32B"))
+QWEN, GEMMA = FAMILIES["qwen2.5-vl"], FAMILIES["gemma3"]
+SMALL, BIG = (QWEN.known[f"Qwen/Qwen2.5-VL-{size}-Instruct"] for size in ("3B", "32B"))
 MEASURED = Shapes(replace(SMALL.text, vocab=512), SMALL.vision)
 """The checkpoint of the measurements: the 3B shape with the mini models' tokenizer."""
 
@@ -24,13 +26,14 @@ MEASURED = Shapes(replace(SMALL.text, vocab=512), SMALL.vision)
 @pytest.mark.parametrize("name", MODELS)
 def test_known_shapes_have_the_stated_sizes(name: str) -> None:
     hub = MODELS[name]["hub"]
-    assert 2 * KNOWN[hub["repo"]].parameters() / 1e9 == pytest.approx(hub["gb"], rel=0.005)
+    known = FAMILIES[MODELS[name]["family"]].known
+    assert 2 * known[hub["repo"]].parameters() / 1e9 == pytest.approx(hub["gb"], rel=0.005)
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
 def test_shapes_of_a_checkpoint_are_its_weights(name: str) -> None:
     folder = ROOT / "models" / "mini" / name
-    shapes = read_shapes(folder)
+    shapes = QWEN.read_shapes(folder)
     assert shapes is not None
     size = (folder / "model.safetensors").stat().st_size  # bfloat16, with biases and norms
     assert 2 * shapes.parameters() == pytest.approx(size, rel=0.01)
@@ -57,7 +60,8 @@ def test_a_flat_and_a_nested_config_are_one_shape(tmp_path: Path, nested: bool) 
         "model_type": "qwen2_5_vl", "tie_word_embeddings": True, "vision_config": QWEN_VISION,
         **text,
     }  # fmt: skip
-    assert read_shapes(written(tmp_path, config)) == SMALL
+    assert QWEN.read_shapes(written(tmp_path, config)) == SMALL
+    assert GEMMA.read_shapes(tmp_path) is None
 
 
 def test_gemma_leaves_out_its_defaults(tmp_path: Path) -> None:
@@ -74,14 +78,16 @@ def test_gemma_leaves_out_its_defaults(tmp_path: Path) -> None:
             "num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14,
         },
     }  # fmt: skip
-    assert read_shapes(written(tmp_path, config)) == KNOWN["google/gemma-3-12b-it"]
+    assert GEMMA.read_shapes(written(tmp_path, config)) == GEMMA.known["google/gemma-3-12b-it"]
+    assert QWEN.read_shapes(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"model_type": "llama"}', '{"model_type": 3'])
 def test_what_is_no_known_checkpoint_has_no_shapes(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
-    assert read_shapes(tmp_path) is None
-    assert read_shapes(tmp_path / "absent") is None
+    for family in FAMILIES.values():
+        assert family.read_shapes(tmp_path) is None
+        assert family.read_shapes(tmp_path / "absent") is None
 
 
 def test_plain_training_as_measured() -> None:
@@ -122,7 +128,7 @@ def test_a_full_batch_of_the_judge_needs_two_cards_or_a_smaller_one() -> None:
 
 
 def test_a_window_bounds_the_cache() -> None:
-    gemma = KNOWN["google/gemma-3-27b-it"].text
+    gemma = GEMMA.known["google/gemma-3-27b-it"].text
     short, long = gemma.cache_numbers(1024), gemma.cache_numbers(10240)
     assert short == 1024 * gemma.layers * 2 * gemma.kv_heads * gemma.head_dim
     assert long == short + 9216 * (gemma.layers - gemma.windowed) * 2 * 16 * 128

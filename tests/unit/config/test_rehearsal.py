@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from tests.workflow.runs import ROOT, nano
+from vlprm.config.checked import load_config
 from vlprm.config.rehearsal import VARIABLE, derive, in_force, shell_export
-from vlprm.config.run import Config, load_config
+from vlprm.config.run import Config
 from vlprm.errors import UserError
 
 

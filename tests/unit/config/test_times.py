@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.workflow.runs import ROOT, nano
+from vlprm.config.checked import load_config
 from vlprm.config.plan import Plan
-from vlprm.config.run import load_config
 from vlprm.config.times import BOUND_HOURS, FLOOR, FLOOR_CARDS, SAFETY, Rate, Times, read_rates
 from vlprm.config.work import Work
 from vlprm.errors import UserError
@@ -64,6 +64,27 @@ def test_minutes() -> None:
     assert times.minutes("label", (*job.keys, job.shard)) == FLOOR
     assert times.minutes("rollout", ("unknown", "to", "it")) == FLOOR_CARDS
     assert times.minutes("tables") == FLOOR
+
+
+def test_searches_have_their_own_jobs_and_cost_their_width() -> None:
+    config = paper()
+    common = {"max_steps": 100, "step_tokens": 2048, "deduplicate": True, "stop_at_box": False}
+    wide = {"kind": "beam", "beams": 8, "expansions": 4, "aggregate": "min"}
+    config["searches"]["beam-8x4"] = wide | common
+    config["evaluation"]["searches"]["beam-8x4"] = ["puzzlevqa"]
+    times = Times(plan_of(config))
+    jobs = {job.keys: job for job in times.jobs if job.rule == "search" and job.shard == "000"}
+    assert len(jobs) == 2 * 5 * (2 + 1)
+    greedy, beam = (
+        jobs[name, "vl-prm-3b", "qwen2.5-vl-3b", "puzzlevqa"] for name in ("greedy-16", "beam-8x4")
+    )
+    assert beam.path.endswith(
+        "searches/beam-8x4/vl-prm-3b/qwen2.5-vl-3b/puzzlevqa/000.rollouts.parquet"
+    )
+    assert times.rate(beam).unit == pytest.approx(2 * times.rate(greedy).unit)
+    graded = [job for job in times.jobs if job.rule == "grade_search"]
+    assert {job.keys for job in graded} == set(jobs)
+    assert times.minutes("search", (*beam.keys, "000")) >= FLOOR_CARDS
 
 
 def test_a_last_shard_is_shorter() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.unit.favourite import IMAGE_PAD, favouring
-from tests.unit.puzzles import GREEDY, SMALL, WARM, Bounds, questions, request
+from tests.unit.puzzles import CPU, GREEDY, SMALL, WARM, questions, request, small
 from vlprm.engines.failures import EngineDiedError
 from vlprm.engines.hf_policy import HFPolicy
 from vlprm.io.images import ImageStore
@@ -20,9 +20,7 @@ QUESTIONS, STORE = questions(12)
 
 
 def policy(store: ImageStore = STORE, batch_tokens: int = 65536) -> HFPolicy:
-    return HFPolicy(
-        SMALL, store, pixels=Bounds(), dtype="float32", device="cpu", batch_tokens=batch_tokens
-    )
+    return HFPolicy(SMALL, store, small(batch_tokens=batch_tokens), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +82,7 @@ def test_a_missing_image_fails_its_own_request_only(engine: HFPolicy) -> None:
 
 def test_a_control_token_is_never_drawn_even_by_a_policy_that_prefers_it(tmp_path: Path) -> None:
     """The placeholder of an image is this checkpoint's first choice at every step."""
-    loving = HFPolicy(
-        favouring(tmp_path / "loving"),
-        STORE,
-        pixels=Bounds(),
-        dtype="float32",
-        device="cpu",
-        batch_tokens=65536,
-    )
+    loving = HFPolicy(favouring(tmp_path / "loving"), STORE, small(), CPU)
     asked = [request(sample, (1, 2)) for sample in QUESTIONS[:2]]
     for changed in ({"temperature": 0.0}, {"top_k": 5}, {"top_p": 0.9}, {"repetition_penalty": 2}):
         sampling = WARM.model_copy(update={"max_tokens": 12, **changed})

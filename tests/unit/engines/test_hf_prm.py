@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.unit.puzzles import SMALL, Bounds, questions
-from vlprm.config.placement import WHOLE, Placement
+from tests.unit.puzzles import CPU, SMALL, Bounds, questions, small
 from vlprm.engines.hf_prm import HFScorer
-from vlprm.prm.format import ANSWER_HEADER, chat_text, readout_positions, render_turns
+from vlprm.families.conversations import readout_positions
+from vlprm.families.qwen25vl import FAMILY
+from vlprm.families.qwen25vl.chat import ANSWER_HEADER, chat_text, render_turns
+from vlprm.families.qwen25vl.inputs import QwenInputs
+from vlprm.families.qwen25vl.model import load_model
 from vlprm.protocols import ScoreRequest
-from vlprm.qwen.inputs import QwenInputs
-from vlprm.qwen.model import load_model
 
-CPU = Placement((), WHOLE)
 QUESTIONS, STORE = questions(3)
 STEPS = (["red star, blue cross", "colour constant so red"], ["red star"], ["blue", "b", "c", "d"])
 
@@ -24,7 +24,8 @@ def requests() -> list[ScoreRequest]:
             f"{sample.id}#{number}",
             "Is each step right?",
             sample.images,
-            render_turns("Which?", steps),
+            "Which?",
+            tuple(steps),
         )
         for sample in QUESTIONS
         for number, steps in enumerate(STEPS)
@@ -33,23 +34,21 @@ def requests() -> list[ScoreRequest]:
 
 @pytest.fixture(scope="module")
 def scorer() -> HFScorer:
-    return HFScorer(
-        SMALL, STORE, pixels=Bounds(), dtype="float32", placement=CPU, batch_tokens=4096
-    )
+    return HFScorer(SMALL, STORE, small(batch_tokens=4096), CPU)
 
 
 def test_scores_are_those_of_one_plain_forward_a_step(scorer: HFScorer) -> None:
     model = load_model(SMALL, dtype="float32", device="cpu")
-    inputs = QwenInputs(SMALL, STORE, Bounds())
+    inputs = QwenInputs(FAMILY, SMALL, STORE, Bounds())
     plus, minus = inputs.token_id("+"), inputs.token_id("-")
     for request, scores in zip(requests(), scorer.score(requests()), strict=True):
-        assert len(scores) == len(request.turns)
+        assert len(scores) == len(request.steps)
         for place, score in enumerate(scores):
-            turns = request.turns[: place + 1]
+            turns = render_turns(request.question, request.steps[: place + 1])
             counts = [inputs.image_tokens(ref) for ref in request.images]
             ids = inputs.ids(chat_text(request.system, turns, ["+"] * place + [None], counts))
             header = inputs.ids(ANSWER_HEADER)
-            assert readout_positions(ids, header, inputs.turn_end)[-1] == len(ids) - 1
+            assert readout_positions(ids, header, inputs.token_id("<|im_end|>"))[-1] == len(ids) - 1
             patches = inputs.patches(request.images)
             assert patches is not None
             with torch.inference_mode():

@@ -9,19 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.unit.puzzles import SMALL, Bounds, questions
-from vlprm.config.placement import WHOLE, Placement
+from tests.unit.puzzles import CPU, SMALL, questions, small
 from vlprm.engines import packed_prm
 from vlprm.engines.hf_prm import HFScorer, Variant
 from vlprm.errors import UserError
+from vlprm.families.qwen25vl.model import Dtype
+from vlprm.families.qwen25vl.shards import check_split
 from vlprm.io.images import ImageStore
-from vlprm.prm.format import render_turns
 from vlprm.protocols import ScoreRequest, StepLogits
-from vlprm.qwen.model import Dtype
-from vlprm.qwen.shards import check_split
 from vlprm.records import ImageRef
 
-CPU = Placement((), WHOLE)
 STEPS = (["red star, blue cross", "colour constant so red"], ["red star"], ["blue", "b", "c", "d"])
 
 
@@ -34,7 +31,7 @@ def images() -> tuple[ImageStore, list[tuple[ImageRef, ...]]]:
 
 STORE, IMAGES = images()
 REQUESTS = [
-    ScoreRequest(f"{q}#{n}", "Is it right?", refs, render_turns(f"Which of {q}?", steps))
+    ScoreRequest(f"{q}#{n}", "Is it right?", refs, f"Which of {q}?", tuple(steps))
     for q, refs in enumerate(IMAGES)
     for n, steps in enumerate(STEPS)
 ]
@@ -43,15 +40,8 @@ REQUESTS = [
 def scorer(
     dtype: Dtype = "float32", batch_tokens: int = 4096, **how: bool | str | tuple[str, ...]
 ) -> HFScorer:
-    return HFScorer(
-        SMALL,
-        STORE,
-        pixels=Bounds(),
-        dtype=dtype,
-        placement=CPU,
-        batch_tokens=batch_tokens,
-        variant=Variant(**how),  # type: ignore[arg-type]
-    )
+    model = small(dtype=dtype, batch_tokens=batch_tokens)
+    return HFScorer(SMALL, STORE, model, CPU, Variant(**how))  # type: ignore[arg-type]
 
 
 def apart(one: list[tuple[StepLogits, ...]], other: list[tuple[StepLogits, ...]]) -> float:
@@ -140,11 +130,11 @@ def test_a_tokenizer_without_value_tokens_is_refused_before_weights_are_read(
         if file.suffix != ".safetensors":
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(UserError, match=r"not a Qwen2\.5-VL checkpoint"):
-        HFScorer(tmp_path, STORE, pixels=Bounds(), dtype="float32", placement=CPU, batch_tokens=64)
+        HFScorer(tmp_path, STORE, small(batch_tokens=64), CPU)
     content = json.loads((tmp_path / "tokenizer.json").read_text())
     bpe = content["model"]
     bpe["vocab"] = {name: i for name, i in bpe["vocab"].items() if "+" not in name}
     bpe["merges"] = [pair for pair in bpe["merges"] if "+" not in "".join(pair)]
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"'\+' is not one token"):
-        HFScorer(tmp_path, STORE, pixels=Bounds(), dtype="float32", placement=CPU, batch_tokens=64)
+        HFScorer(tmp_path, STORE, small(batch_tokens=64), CPU)

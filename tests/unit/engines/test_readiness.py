@@ -21,7 +21,8 @@ GIB = 2**30
 
 def model(gpus: int = 1, **engines: Any) -> ModelConfig:
     return ModelConfig(
-        source="published", path=str(SMALL), engines=Engines(**engines), dtype="bfloat16",
+        source="published", family="qwen2.5-vl", path=str(SMALL),
+        engines=Engines(**engines), dtype="bfloat16",
         pixels=Pixels(min=784, max=1003520), batch_tokens=4096, gpus=gpus,
     )  # fmt: skip
 

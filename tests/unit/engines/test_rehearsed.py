@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from vlprm.engines.rehearsed import FullPolicy, FullScorer
 from vlprm.io.meter import metered
-from vlprm.prm.format import render_turns
 from vlprm.protocols import Completion, GenerationRequest, ScoreRequest, StepLogits
 from vlprm.records import Sampling
 
@@ -32,6 +31,10 @@ class Policy:
         ]
 
 
+def length(request: ScoreRequest) -> int:
+    return len(request.question) + sum(map(len, request.steps))
+
+
 class Scorer:
     """As many tokens as characters."""
 
@@ -40,7 +43,7 @@ class Scorer:
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[StepLogits, ...]]:
         self.calls.append(list(requests))
-        return [(StepLogits(1.0, 0.0, sum(map(len, item.turns))),) for item in requests]
+        return [(StepLogits(1.0, 0.0, length(item)),) for item in requests]
 
 
 def test_a_policy_is_filled_once() -> None:
@@ -71,14 +74,16 @@ def test_a_policy_that_is_full_is_not_asked_again() -> None:
 def test_a_scorer_reads_the_longest_candidate_until_it_is_full() -> None:
     inner = Scorer()
     scorer = FullScorer(inner, 1000)
-    long = ScoreRequest("l", "", (), render_turns("Which?", ["one " * 20, "two"]))
-    short = ScoreRequest("s", "", (), render_turns("Which?", ["one"]))
+    long = ScoreRequest("l", "", (), "Which?", ("one " * 20, "two"))
+    short = ScoreRequest("s", "", (), "Which?", ("one",))
     assert [len(found) for found in scorer.score([short, long])] == [1, 1]
     scorer.score([short])
     given, full, again = inner.calls
     assert (given, again) == ([short, long], [short])
-    assert len({item.turns for item in full}) == len(full), "none is answered from another's"
-    assert len({tuple(map(len, item.turns)) for item in full}) == 1, "one shape"
-    assert sum(sum(map(len, item.turns)) for item in full) >= 1000
-    questions = [item.turns[0].partition("### Solution Process:")[0] for item in full]
+    assert len({(item.question, item.steps) for item in full}) == len(full), (
+        "none is answered from another's"
+    )
+    assert len({(len(item.question), *map(len, item.steps)) for item in full}) == 1, "one shape"
+    assert sum(map(length, full)) >= 1000
+    questions = [item.question for item in full]
     assert max(map(questions.count, questions)) == 2, "as many a question as there were"

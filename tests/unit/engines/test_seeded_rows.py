@@ -51,7 +51,7 @@ def test_rows_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     for row in range(4):
         rows.add(row, PLAIN, row, [1], [])
     whole = drawn(rows)
-    monkeypatch.setattr(seeded_rows, "ROWS_A_DRAW", 1)
+    monkeypatch.setattr(seeded_rows, "ROWS_PER_DRAW", 1)
     assert drawn(rows) == whole
 
 

@@ -22,7 +22,8 @@ from vlprm.records import ImageRef
 
 QUESTIONS, STORE = questions(4)
 MODEL = ModelConfig(
-    source="published", path=str(SMALL), engines=Engines(policy="vllm"), dtype="bfloat16",
+    source="published", family="qwen2.5-vl", path=str(SMALL),
+    engines=Engines(policy="vllm"), dtype="bfloat16",
     pixels=Pixels(min=784, max=1003520), batch_tokens=4096, gpus=1,
 )  # fmt: skip
 TOKENIZER = transformers.Qwen2TokenizerFast.from_pretrained(SMALL)

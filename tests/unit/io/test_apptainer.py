@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.preflight.machines import command, only
-from vlprm.config.images import ContainerImage, load_images
+from vlprm.config.containers import ContainerImage, load_containers
 from vlprm.errors import UserError
 from vlprm.io.apptainer import provide
 
@@ -40,7 +40,7 @@ def test_pulled_into_the_place_where_snakemake_looks(tmp_path: Path, bin_dir: Pa
     built = IMAGE.model_copy(update={"sif_sha256": "0" * 64})
     assert provide("cpu", built, tmp_path / "images") == digest, "what was pulled is right, too"
     file.write_bytes(b"other")
-    with pytest.raises(UserError, match="image cpu has sha256"):
+    with pytest.raises(UserError, match="container cpu has sha256"):
         provide("cpu", built, tmp_path / "images")
 
 
@@ -67,7 +67,7 @@ def test_another_image_than_stated(tmp_path: Path) -> None:
     stated.file(tmp_path).write_bytes(b"a")
     provide("cpu", stated, tmp_path)
     stated.file(tmp_path).write_bytes(b"b")
-    with pytest.raises(UserError, match="image cpu has sha256"):
+    with pytest.raises(UserError, match="container cpu has sha256"):
         provide("cpu", stated, tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_registry(reference: str, expected: bool) -> None:
 
 def test_a_malformed_table(tmp_path: Path) -> None:
     (tmp_path / "images.yaml").write_text("images: {cpu: {reference: 3}}")
-    with pytest.raises(UserError, match="not a table of images"):
-        load_images(tmp_path / "images.yaml")
-    with pytest.raises(UserError, match="not a table of images"):
-        load_images(tmp_path / "nowhere.yaml")
+    with pytest.raises(UserError, match="not a table of containers"):
+        load_containers(tmp_path / "images.yaml")
+    with pytest.raises(UserError, match="not a table of containers"):
+        load_containers(tmp_path / "nowhere.yaml")

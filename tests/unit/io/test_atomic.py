@@ -39,8 +39,18 @@ def test_a_body_that_raises_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises((UserError, OSError)):
-        write_text(tmp_path / "file" / "below", "x")
+    for path in (tmp_path / "file" / "below", tmp_path / "file" / "far" / "below"):
+        with pytest.raises(UserError, match="could not write"):
+            write_text(path, "x")
+    with pytest.raises(UserError, match="could not write"):
+        write_text(Path("/proc/none/below"), "x")
+
+
+def test_a_folder_where_the_file_is_to_be(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").mkdir()
+    with pytest.raises(UserError, match="could not write: Is a directory"):
+        write_text(tmp_path / "table.csv", "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "table.csv"]
 
 
 def test_a_folder_is_complete_when_its_last_file_is_there(tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ def reached(stage: str) -> set[str]:
 
 def test_imports_inside_functions_and_data_files_are_reached() -> None:
     rollout = reached("rollout")
-    assert {"stages/rollout.py", "engines/hf_policy.py", "qwen/model.py"} <= rollout
+    assert {"stages/rollout.py", "engines/hf_policy.py", "families/qwen25vl/model.py"} <= rollout
     assert "prompts/policy_boxed_v1.txt" in rollout
 
 
 def test_unrelated_parts_are_not() -> None:
     assert not {path for path in reached("rollout") if path.startswith(("tables/", "metrics/"))}
     assert not {path for path in reached("label") if path.startswith(("engines/", "training/"))}
+    assert "families/qwen25vl/resize.py" in reached("label"), "configurations name families"
+    assert not reached("label") & {"families/architectures.py", "families/qwen25vl/model.py"}
     assert "stages/__init__.py" not in reached("rollout"), "versions are recorded by themselves"
 
 

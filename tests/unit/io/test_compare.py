@@ -54,7 +54,8 @@ def test_a_missing_result_fails_whichever_side_it_is_on(tmp_path: Path, side: in
         "rollout.log",
         "logs/x/y.txt",
         "report.html",
-        "grades/p/x/001.parquet.parts/0001-aa-bb.parquet",
+        "verdicts/p/x/001.parquet.ledger",
+        "verdicts/p/x/001.parquet.running.json",
     ],
 )
 def test_volatile_files_do_not_count(tmp_path: Path, volatile: str) -> None:

@@ -57,6 +57,10 @@ def test_gpu_and_driver_where_the_configuration_asks(proc: Path) -> None:
 
 
 def test_image_is_named_without_its_folder() -> None:
-    assert machine.image_of_this_process({"APPTAINER_CONTAINER": "/a/b/1f2e.simg"}) == "1f2e.simg"
-    assert machine.image_of_this_process({"VLPRM_IMAGE": "cpu@sha256:1f"}) == "cpu@sha256:1f"
-    assert machine.image_of_this_process({}) is None
+    assert (
+        machine.container_of_this_process({"APPTAINER_CONTAINER": "/a/b/1f2e.simg"}) == "1f2e.simg"
+    )
+    assert (
+        machine.container_of_this_process({"VLPRM_CONTAINER": "cpu@sha256:1f"}) == "cpu@sha256:1f"
+    )
+    assert machine.container_of_this_process({}) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vlprm.errors import UserError
-from vlprm.io.run_manifest import collect, load, published_for, save
+from vlprm.io.run_manifest import collect, expected_for, load, save
 from vlprm.io.verify import Verification, verify
 from vlprm.io.verify_report import page
 from vlprm.provenance import Platform, RunManifest, StageRun
@@ -25,7 +25,7 @@ def sha(text: str) -> str:
 def stage(name: str, inputs: dict[str, str], outputs: dict[str, str], **other: object) -> StageRun:
     facts: dict[str, object] = {
         "stage_version": 1, "config": "k", "code": sha("c0de"), "packages": {"numpy": "2.4.6"},
-        "models": {}, "prompts": {}, "counts": {}, "image": None, "platform": PLATFORM.name,
+        "models": {}, "prompts": {}, "counts": {}, "container": None, "platform": PLATFORM.name,
     }  # fmt: skip
     return StageRun.model_validate(
         {
@@ -58,8 +58,8 @@ def run(
     )
 
 
-def compare(ours: RunManifest, published: RunManifest | None = None) -> Verification:
-    return verify(ours, published or run(), None)
+def compare(ours: RunManifest, expected: RunManifest | None = None) -> Verification:
+    return verify(ours, expected or run(), None)
 
 
 def outcomes(found: Verification) -> dict[str, str]:
@@ -121,7 +121,7 @@ def test_a_declared_fact_is_a_difference_even_where_the_bytes_agree(
     assert cause in first.causes
 
 
-@pytest.mark.parametrize("fact", [{"code": sha("abc")}, {"image": "cpu.sif"}])
+@pytest.mark.parametrize("fact", [{"code": sha("abc")}, {"container": "cpu.sif"}])
 def test_other_code_or_image_with_the_same_bytes_is_told_and_is_the_same(
     fact: dict[str, object],
 ) -> None:
@@ -169,7 +169,7 @@ def test_a_file_changed_after_the_run_is_found_on_disk(tmp_path: Path) -> None:
         "rollout": ("file changed after the stage wrote it: rollouts",),
         "tables": ("file gone after the stage wrote it: table",),
     }
-    assert found.later == 0, "stages that read the published content do not follow a later change"
+    assert found.later == 0, "stages that read the expected content do not follow a later change"
 
 
 def test_manifest_survives_the_disk_and_is_chosen_by_platform(tmp_path: Path) -> None:
@@ -180,20 +180,20 @@ def test_manifest_survives_the_disk_and_is_chosen_by_platform(tmp_path: Path) ->
     )
     save(other, tmp_path / "a.json")
     assert load(tmp_path / f"{ours.platform}.json") == ours
-    chosen, classes = published_for(ours, tmp_path)
+    chosen, classes = expected_for(ours, tmp_path)
     assert chosen == ours
     assert len(classes) == 2
-    chosen, classes = published_for(other.model_copy(update={"platforms": {}}), tmp_path)
+    chosen, classes = expected_for(other.model_copy(update={"platforms": {}}), tmp_path)
     assert chosen == other
     text = page(compare(other), other, ours, classes, full=True)
-    assert "UNPUBLISHED PLATFORM" in text
+    assert "NO EXPECTED RUN" in text
 
 
 def test_user_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished stage"):
         collect(tmp_path)
-    with pytest.raises(UserError, match="no published manifest"):
-        published_for(run(), tmp_path)
+    with pytest.raises(UserError, match="no expected manifest"):
+        expected_for(run(), tmp_path)
     with pytest.raises(UserError, match="no such file"):
         load(tmp_path / "manifest.json")
     (tmp_path / "manifest.json").write_text('{"run": "x"}')

@@ -8,7 +8,9 @@ from vlprm.records import ImageRef, PRMExample
 
 def example(name: str, length: int, side: int = 28) -> PRMExample:
     ref = ImageRef(sha256="0" * 64, width=side, height=side)
-    return PRMExample(rollout_id=name, images=(ref,), system="", turns=("x" * length,), labels=(1,))
+    return PRMExample(
+        rollout_id=name, images=(ref,), system="", question="", steps=("x" * length,), labels=(1,)
+    )
 
 
 def test_the_longest_until_the_batches_are_full() -> None:

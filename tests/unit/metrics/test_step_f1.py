@@ -1,25 +1,15 @@
-"""Step and first-error F1, calibration and label statistics, by hand."""
+"""Step and first-error F1 and label statistics, by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 
 from vlprm.config.evaluation import MetricsConfig
-from vlprm.io.tables import schema_of
-from vlprm.metrics.calibration import (
-    CalibrationBin,
-    auroc,
-    calibration_bins,
-    calibration_error,
-    calibration_metrics,
-    known_steps,
-    wilson,
-)
+from vlprm.io.parquet import schema_of
 from vlprm.metrics.label_statistics import label_statistics
 from vlprm.metrics.step_f1 import Judged, confusion, first_error, judged_steps, step_metrics
 from vlprm.records import Record, Rollout, Section, Step, StepLabel, StepScore, Verdict
@@ -28,10 +18,10 @@ CONFIG = MetricsConfig(
     resamples=200, confidence=0.95, seed=1, thresholds=("half", "tuned"), calibration_bins=4
 )
 JUDGED = [
-    Judged("a#000", (0.9, 0.2, 0.1), 1),  # found exactly
-    Judged("a#001", (0.4, 0.9), 1),  # flagged too early, error missed
-    Judged("b#000", (0.9, 0.8), None),  # quiet
-    Judged("b#001", (0.9, 0.3), None),  # false alarm
+    Judged("a/p#000", (0.9, 0.2, 0.1), 1),  # found exactly
+    Judged("a/p#001", (0.4, 0.9), 1),  # flagged too early, error missed
+    Judged("b/p#000", (0.9, 0.8), None),  # quiet
+    Judged("b/p#001", (0.9, 0.3), None),  # false alarm
 ]
 
 
@@ -62,7 +52,7 @@ def test_f1_by_hand() -> None:
 
 
 def test_nothing_found_is_zero_and_no_wrong_solution_is_no_value() -> None:
-    missed = [Judged("a#000", (0.9,), 0), Judged("b#000", (0.9,), None)]
+    missed = [Judged("a/p#000", (0.9,), 0), Judged("b/p#000", (0.9,), None)]
     values = {
         m.name: m.value
         for m in step_metrics("m", "p", "x", ["a", "b"], missed, n_unjudged=0, config=CONFIG)
@@ -73,13 +63,24 @@ def test_nothing_found_is_zero_and_no_wrong_solution_is_no_value() -> None:
     assert {m.name: m.value for m in clean}["first_error_f1"] is None
 
 
+def test_perfect_scores_have_an_interval_below_one() -> None:
+    judged = [Judged(f"q{i}/p#000", (0.9, 0.1), 1) for i in range(30)]
+    judged += [Judged(f"q{i}/p#001", (0.9, 0.9), None) for i in range(30)]
+    ids = [f"q{i}" for i in range(30)]
+    metrics = step_metrics("m", "p", "prm", ids, judged, n_unjudged=0, config=CONFIG)
+    for metric in metrics:
+        assert (metric.value, metric.high) == (1.0, 1.0), metric.name
+        assert metric.low is not None
+        assert 0.8 < metric.low < 0.95, metric.name
+
+
 def test_tuned_threshold_comes_from_the_other_half_and_helps() -> None:
     # a PRM that is right in order, with everything above one half
     names = [f"q{i}" for i in range(40)]
     judged = [
-        Judged(f"{q}#000", (0.95, 0.7), 1 if i % 2 else None)
+        Judged(f"{q}/p#000", (0.95, 0.7), 1 if i % 2 else None)
         if i % 2
-        else Judged(f"{q}#000", (0.95, 0.9), None)
+        else Judged(f"{q}/p#000", (0.95, 0.9), None)
         for i, q in enumerate(names)
     ]
     values = {
@@ -91,17 +92,22 @@ def test_tuned_threshold_comes_from_the_other_half_and_helps() -> None:
 
 
 def test_join_leaves_out_what_cannot_be_used() -> None:
-    scores = [score("a#0", 0, 0.0), score("a#0", 1, 1.0), score("a#0", -1, 5.0), score("b#0", 0, 0)]
+    scores = [
+        score("a/p#0", 0, 0.0),
+        score("a/p#0", 1, 1.0),
+        score("a/p#0", -1, 5.0),
+        score("b/p#0", 0, 0),
+    ]
     verdicts = [
-        verdict("a#0", 1),
-        verdict("b#0", None, "unparsed"),
-        verdict("c#0", 0),
-        verdict("b#0", 4),
+        verdict("a/p#0", 1),
+        verdict("b/p#0", None, "unparsed"),
+        verdict("c/p#0", 0),
+        verdict("b/p#0", 4),
     ]
     (only,) = judged_steps(scores, verdicts)
     assert only.first_error == 1
     assert only.plus == pytest.approx((0.5, 0.7310585786))
-    assert judged_steps([score("a#0", 0, -800.0)], [verdict("a#0", 0)])[0].plus == (0.0,)
+    assert judged_steps([score("a/p#0", 0, -800.0)], [verdict("a/p#0", 0)])[0].plus == (0.0,)
 
 
 def test_first_error_and_confusion() -> None:
@@ -114,42 +120,6 @@ def test_first_error_and_confusion() -> None:
         (1, 0, 1),
         (1, 1, 1),
     ]
-
-
-def bins(judged: list[Judged], count: int = 4) -> list[CalibrationBin]:
-    return calibration_bins("m", "p", "x", judged, bins=count, confidence=0.95)
-
-
-def test_calibration() -> None:
-    plus, right = known_steps(JUDGED)
-    assert (len(plus), sum(right)) == (8, 6)
-    table = bins(JUDGED)
-    assert [item.n for item in table] == [1, 2, 0, 5]
-    assert [item.share_right for item in table] == [0.0, 1.0, None, 0.8]
-    error = (0.2 * 1 + (1 - 0.35) * 2 + (0.88 - 0.8) * 5) / 8
-    assert calibration_error(table) == pytest.approx(error)
-    # right .9 .4 .9 .8 .9 .3 against wrong .2 .9
-    assert auroc(JUDGED) == pytest.approx((6 + 1.5) / 12)
-    assert auroc(JUDGED[2:]) is None
-    assert calibration_error(bins([])) is None
-    values = {m.name: m.value for m in calibration_metrics(table, JUDGED, n_unjudged=0)}
-    assert values == {"calibration_error": pytest.approx(error), "auroc": pytest.approx(0.625)}
-
-
-def test_perfectly_calibrated_scores_have_no_error() -> None:
-    generator = np.random.default_rng(0)
-    plus = generator.random(20000)
-    judged = [
-        Judged(f"{i}#0", (float(p),), None if generator.random() < p else 0)
-        for i, p in enumerate(plus)
-    ]
-    error = calibration_error(bins(judged, 10))
-    assert error is not None and error < 0.02
-
-
-def test_wilson_against_a_known_value() -> None:
-    assert wilson(8, 10, 0.95) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
-    assert wilson(0, 5, 0.95)[0] == 0.0
 
 
 def test_label_statistics() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.workflow.runs import ROOT, nano
+from vlprm.config.checked import load_config
 from vlprm.config.plan import Plan
-from vlprm.config.run import load_config
 from vlprm.preflight.machine import Machine, from_profile
 
 

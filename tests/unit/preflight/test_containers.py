@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.preflight.machines import command, machine_of, only
-from vlprm.preflight.containers import check_apptainer, check_images
+from vlprm.preflight.containers import check_apptainer, check_containers
 from vlprm.preflight.finding import Finding
 from vlprm.preflight.machine import Machine
 
@@ -36,7 +36,7 @@ def install(tmp_path: Path, content: bytes = BYTES) -> Path:
 
 
 def check(machine: Machine) -> Finding:
-    (found,) = check_images(machine, ["cpu"])
+    (found,) = check_containers(machine, ["cpu"])
     return found
 
 

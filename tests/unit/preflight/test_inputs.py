@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.preflight.machines import machine_of, plan_of
 from tests.workflow.runs import nano
+from vlprm.config.reader import read_config
 from vlprm.preflight.downloads import downloads, plan_lines
 from vlprm.preflight.finding import report
 from vlprm.preflight.inputs import (
@@ -16,7 +17,7 @@ from vlprm.preflight.inputs import (
     check_files,
     check_hub_token,
     check_keys,
-    check_prompts,
+    check_named,
 )
 from vlprm.preflight.needs import Needs
 
@@ -55,6 +56,28 @@ def test_the_judges_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("JUDGE_KEY", "sk-secret")
     assert "secret" not in report(check_keys(keys))[0]
     assert not Needs(plan_of(), tmp_path).keys()
+
+
+def test_the_keys_of_a_panel(tmp_path: Path) -> None:
+    config = nano()
+    beside = JUDGE | {"name": "beside", "api_key_env": "OTHER_KEY"}
+    config["labels"]["panel"] = {"judges": {"beside": beside}}
+    plan = plan_of(config)
+    assert Needs(plan, tmp_path).keys() == {"OTHER_KEY": "judge beside"}
+    for path in plan.tables("panel", "beside", "small", "matrix-train"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    assert not Needs(plan, tmp_path).keys()
+
+
+def test_no_key_where_no_judge_is_asked(tmp_path: Path) -> None:
+    config = nano()
+    config["labels"]["judge"] = JUDGE
+    config["labels"]["rule"]["name"] = "monte_carlo"
+    config["evaluation"]["step_truth"] = False
+    assert not Needs(plan_of(config), tmp_path).keys()
+    config["labels"]["judge"] = None
+    assert not Needs(plan_of(config), tmp_path).keys()
 
 
 def test_no_key_for_verdicts_that_are_there(tmp_path: Path) -> None:
@@ -117,7 +140,7 @@ def test_gpus_only_for_jobs_still_to_run(tmp_path: Path) -> None:
     for model in config["models"].values():
         model["gpus"] = 1
     plan = plan_of(config)
-    assert Needs(plan, tmp_path).gpus() == 2, "a guided search holds policy and PRM"
+    assert Needs(plan, tmp_path).gpus() == 2, "a search holds policy and PRM"
     done = {job.output for job in Needs(plan, tmp_path).gpu_jobs()}
     for path in done:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -135,13 +158,8 @@ def test_room_for_results_shrinks_as_they_come(tmp_path: Path) -> None:
     assert 0 < Needs(plan, tmp_path).results_gb() < empty
 
 
-def test_prompts_exist_and_take_what_they_are_given() -> None:
-    (found,) = check_prompts(plan_of())
-    assert found.state == "ok"
-    config = nano()
-    config["policies"]["small"]["user_prompt"] = "policy_mini_v9"
-    config["labels"]["judge"]["prompt"] = "policy_mini_v1"
-    (found,) = check_prompts(plan_of(config))
-    assert found.state == "failure"
-    assert "policies.small.user_prompt: no prompt 'policy_mini_v9'" in found.what
-    assert "labels.judge.prompt: prompt 'policy_mini_v1' has the slots" in found.what
+def test_a_file_is_told_with_its_line_and_whatever_else_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("benchmarks:\n  b:\n    data:\n      path: data/b.jsonl\nsead: 1\n")
+    (found,) = check_named(read_config(file), tmp_path)
+    assert found.what == f"1 of 1 not there: {file}:4: data/b.jsonl (benchmarks.b)"

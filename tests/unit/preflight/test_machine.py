@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.preflight.machines import command, machine_of, only
 from vlprm.errors import UserError
-from vlprm.preflight.machine import from_profile, image_folder, read_profile
+from vlprm.preflight.machine import container_folder, from_profile, read_profile
 
 
 def test_a_profile_folder_is_read(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_profile_folder_is_read(tmp_path: Path) -> None:
     assert machine.scheduler == "pbs"
     assert machine.queues == ("batch", "gpu")
     assert machine.containers
-    assert machine.image_folder == tmp_path / "images"
+    assert machine.container_folder == tmp_path / "images"
 
 
 def test_no_such_profile() -> None:
@@ -76,9 +76,17 @@ def test_commands_of_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not machine_of(tmp_path).queues, "a local run has no queue"
 
 
-def test_image_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_container_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APPTAINER_CACHEDIR", raising=False)
-    assert image_folder(None, tmp_path) == tmp_path / ".snakemake" / "singularity"
-    assert image_folder("/elsewhere", tmp_path) == Path("/elsewhere")
+    assert container_folder(None, tmp_path) == tmp_path / ".snakemake" / "singularity"
+    assert container_folder("/elsewhere", tmp_path) == Path("/elsewhere")
     monkeypatch.setenv("APPTAINER_CACHEDIR", "/cache")
-    assert image_folder(None, tmp_path) == Path("/cache")
+    assert container_folder(None, tmp_path) == Path("/cache")
+
+
+def test_our_executor_and_the_one_that_it_extends(tmp_path: Path) -> None:
+    for name in ("vlprm-cluster", "cluster-generic"):
+        settings = {"executor": name, f"{name}-submit-cmd": "vlprm-cluster-submit --dialect slurm"}
+        machine = machine_of(tmp_path, **settings)
+        assert machine.commands == ("vlprm-cluster-submit",)
+        assert machine.scheduler == "slurm"

@@ -41,7 +41,7 @@ def test_the_papers_run_fits_80_gb(tmp_path: Path) -> None:
     assert {line.state for line in lines} == {"ok"}
     stages = {line.what.split()[0] for line in lines}
     assert stages == {"rollout", "estimate", "train", "score", "rank", "search"}
-    assert len({line.what for line in lines}) == len(lines), "one line a stage and its models"
+    assert len({line.what for line in lines}) == len(lines), "one line per stage and its models"
     (shared,) = [x for x in lines if x.what.startswith("search qwen2.5-vl-3b + vl-prm-7b: ")]
     assert "of 43.5 GiB, vl-prm-7b 15.4 weights" in shared.what
     assert "of 27.7 GiB" in shared.what
@@ -70,7 +70,7 @@ def test_shares_that_are_too_small(tmp_path: Path) -> None:
     lines = failures(found(paper(), tmp_path, sold_gb=40))
     (line,) = [x for x in lines if x.what.startswith("search qwen2.5-vl-3b + vl-prm-7b")]
     assert "of 13.8 GiB" in line.what
-    assert "evaluation.guided.placement.share" in str(line.cure)
+    assert "evaluation.placement.share" in str(line.cure)
     (line,) = [x for x in lines if x.what.startswith("train vl-prm-7b")]
     assert "training.prm.micro_batch: 1" in str(line.cure)
 

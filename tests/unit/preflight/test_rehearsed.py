@@ -11,9 +11,9 @@ import pytest
 
 from tests.unit.preflight.machines import plan_of
 from tests.workflow.runs import nano
+from vlprm.config.checked import load_config
 from vlprm.config.plan import Plan
 from vlprm.config.rehearsal import derive
-from vlprm.config.run import load_config
 from vlprm.config.times import read_rates
 from vlprm.config.work import Work
 from vlprm.errors import UserError
@@ -45,7 +45,7 @@ def finish(workdir: Path, plan: Plan, without: str = "") -> None:
         notes = {"length_ratio": 2.0} if job.rule == "examples" else {}
         timing = Timing(
             stage=job.rule, started=now, finished=now, host="h", commit="c", dirty=False,
-            image=None, code="0" * 64, platform=PLATFORM, startup_seconds=10.0 + number,
+            container=None, code="0" * 64, platform=PLATFORM, startup_seconds=10.0 + number,
             work_seconds=3.0 * job.units, peak_host_gb=1.0 + number,
             peak_card_gb=40.0 if job.gpus else None,
             notes=notes | ({"share": 0.5} if job.rule == "train" else {}),

@@ -136,5 +136,39 @@ def test_gpus_of_pbs(path: Path, tmp_path: Path, printed: str, state: str) -> No
     assert found.state == state
 
 
+NODES = """\
+n1
+     resources_available.ncpus = 64
+     resources_available.accel = 4
+     resources_available.gpu_type = 100
+     resources_available.ngpus = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "state"), [(None, "failure"), ("accel", "ok"), ("ngpus", "failure")]
+)
+def test_a_site_that_names_gpus_otherwise(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None, state: str
+) -> None:
+    monkeypatch.delenv("VLPRM_GPU_RESOURCE", raising=False)
+    if name:
+        monkeypatch.setenv("VLPRM_GPU_RESOURCE", name)
+    command(path, "pbsnodes", printed=NODES.replace("gpu_type = 100", "gpu_type = h100"))
+    (found,) = check_cluster_gpus(pbs(tmp_path), 2)
+    assert found.state == state
+    if state == "failure":
+        assert "nodes have accel" in found.what
+        assert "VLPRM_GPU_RESOURCE=accel" in str(found.cure)
+
+
+def test_the_profile_names_the_resource(path: Path, tmp_path: Path) -> None:
+    command(path, "sinfo", printed="main accel:h100:4(S:0-1)")
+    for settings, state in (({}, "failure"), ({"gpu_resource": "'accel'"}, "ok")):
+        machine = machine_of(tmp_path, executor="slurm", default_resources=settings)
+        (found,) = check_cluster_gpus(machine, 1)
+        assert found.state == state
+
+
 def test_a_local_run_asks_no_scheduler(path: Path, tmp_path: Path) -> None:
     assert not by_name(machine_of(tmp_path))

@@ -7,12 +7,12 @@ import pytest
 
 from tests.unit.puzzles import SPEC
 from vlprm.records import AnswerType
+from vlprm.solutions.steps import split
 from vlprm.sources import matrix_drafts
 from vlprm.sources.matrix import VALUES, make_puzzle, predict
 from vlprm.sources.matrix_claims import claims
 from vlprm.sources.matrix_render import render
 from vlprm.sources.matrix_text import explanation, first_error, solution
-from vlprm.steps import split
 
 PAIRS = ((0, 0), (1, 1))
 SEEN = SPEC.model_copy(update={"holdout": PAIRS})

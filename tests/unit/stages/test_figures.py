@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vlprm.io import tables
+from vlprm.io import parquet
 from vlprm.metrics.calibration import CalibrationBin
 from vlprm.metrics.step_f1 import ConfusionCell
+from vlprm.pages.figures_prm import calibration_figure, confusion_figure
 from vlprm.stages.figures import _frame
-from vlprm.tables.figures_prm import calibration_figure, confusion_figure
 
 
 def test_tables_without_rows(tmp_path: Path) -> None:
     cells, bins = tmp_path / "cells.parquet", tmp_path / "bins.parquet"
-    tables.write([], cells, ConfusionCell)
-    tables.write([], bins, CalibrationBin)
+    parquet.write([], cells, ConfusionCell)
+    parquet.write([], bins, CalibrationBin)
     for figure in (
         confusion_figure(_frame([cells], ConfusionCell)),
         calibration_figure(_frame([bins], CalibrationBin)),

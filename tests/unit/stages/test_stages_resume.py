@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ import pytest
 from tests.unit.puzzles import SMALL, questions
 from tests.workflow.runs import nano
 from vlprm.config import slices
-from vlprm.config.run import load_config
-from vlprm.io import parts, tables
-from vlprm.records import Sample
-from vlprm.stages import estimate, judge, rank, rollout, score, search
+from vlprm.config.checked import load_config
+from vlprm.engines import recorded
+from vlprm.errors import UserError
+from vlprm.io import parquet
+from vlprm.ledger.file import LedgerFile
+from vlprm.records import Sample, StepEstimate, StepLabel
+from vlprm.stages import estimate, judge, label, rollout, score, search
 
 CONFIG = load_config(nano(), "nano.yaml")
 WEIGHTS = SMALL / "model.safetensors"
@@ -37,50 +40,60 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
     folder = tmp_path_factory.mktemp("shard")
     samples, store = questions(5)
     found = Shard(folder / "samples.parquet", folder / "images.parquet", folder / "r.parquet")
-    tables.write(samples, found.samples, Sample)
+    parquet.write(samples, found.samples, Sample, keys={"dataset": "matrix-train", "shard": "000"})
     store.save(found.images)
     _rollout(found, found.rollouts)
     return found
 
 
 def _rollout(of: Shard, out: Path) -> None:
-    config = slices.rollout(CONFIG, "small", "matrix-train")
+    config = slices.rollout.of(CONFIG, "small", "matrix-train")
     rollout.run(config, of.samples, of.images, WEIGHTS, out)
 
 
 def _estimate(of: Shard, out: Path) -> None:
-    config = slices.estimate(CONFIG, "small")
-    estimate.run(config, of.samples, of.images, of.rollouts, WEIGHTS, out)
+    config = slices.estimate.of(CONFIG, "small")
+    estimate.run(config, of.samples, of.images, of.rollouts, [], WEIGHTS, out)
+
+
+def _estimate_in_rounds(of: Shard, out: Path) -> None:
+    config = nano()
+    config["labels"]["estimates"]["draw"] = "until_decided"
+    verdicts = out.with_name("verdicts.parquet")
+    _judge(of, verdicts)
+    chosen = slices.estimate.of(load_config(config, "nano.yaml"), "small")
+    estimate.run(chosen, of.samples, of.images, of.rollouts, [verdicts], WEIGHTS, out)
 
 
 def _judge(of: Shard, out: Path) -> None:
-    config = slices.JudgeSlice(judge=CONFIG.labels.judge)
-    judge.run(config, of.samples, of.images, of.rollouts, out)
+    judge.run(slices.judge.of(CONFIG), of.samples, of.images, of.rollouts, out)
 
 
 def _score(of: Shard, out: Path) -> None:
-    config = slices.score(CONFIG, "prm-small", "small")
+    config = slices.score.of(CONFIG, "prm-small", "small")
     score.run(config, of.samples, of.images, of.rollouts, WEIGHTS, out)
 
 
 def _rank(of: Shard, out: Path) -> None:
-    rank.run(slices.rank(CONFIG, "small"), of.samples, of.images, of.rollouts, WEIGHTS, out)
+    score.run(
+        slices.score.of_judge(CONFIG, "small"), of.samples, of.images, of.rollouts, WEIGHTS, out
+    )
 
 
 def _search(of: Shard, out: Path) -> None:
-    config = slices.search(CONFIG, "small", "prm-small")
+    config = slices.search.of(CONFIG, "greedy-2", "small", "prm-small")
     scores = out.with_name("scores.parquet")
-    search.run(config, of.samples, of.images, WEIGHTS, WEIGHTS, out, scores)
+    costs = out.with_name("costs.parquet")
+    search.run(config, of.samples, of.images, WEIGHTS, WEIGHTS, out, scores, costs)
 
 
 STAGES: dict[str, tuple[Any, Callable[[Shard, Path], None], str, int, int]] = {
     # its batches hold two questions (estimates: one and more, by continuations), or two rollouts
-    "rollout": (rollout, _rollout, "QUESTIONS_A_BATCH", 2, 3),
-    "estimate": (estimate, _estimate, "CONTINUATIONS_A_BATCH", 50, 3),
-    "judge": (judge, _judge, "ROLLOUTS_A_BATCH", 2, 5),
-    "score": (score, _score, "ROLLOUTS_A_BATCH", 2, 5),
-    "rank": (rank, _rank, "ROLLOUTS_A_BATCH", 2, 5),
-    "search": (search, _search, "QUESTIONS_A_BATCH", 2, 3),
+    "rollout": (rollout, _rollout, "QUESTIONS_PER_BATCH", 2, 3),
+    "estimate": (estimate, _estimate, "CONTINUATIONS_PER_BATCH", 50, 3),
+    "score": (score, _score, "ROLLOUTS_PER_BATCH", 2, 5),
+    "rank": (score, _rank, "ROLLOUTS_PER_BATCH", 2, 5),
+    "search": (search, _search, "QUESTIONS_PER_BATCH", 2, 3),
 }
 
 
@@ -105,23 +118,23 @@ def test_a_stage_goes_on_where_it_was_stopped(
     monkeypatch.setattr(module, size, small)
     with caplog.at_level(logging.INFO):
         run(shard, whole)
-    assert f"(0 of {batches} batches from disk)" in caplog.text
-    keep, kept = parts._Shelf.keep, []
+    assert f"(0 of {batches} batches from the ledger)" in caplog.text
+    append, kept = LedgerFile.append, []
 
-    def killed(*given: Any) -> Path:
+    def killed(self: LedgerFile, key: bytes, body: bytes) -> None:
         if len(kept) == 2:
             raise KeyboardInterrupt
-        kept.append(keep(*given))
-        return kept[-1]
+        append(self, key, body)
+        kept.append(key)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(parts._Shelf, "keep", killed)
+        patched.setattr(LedgerFile, "append", killed)
         run(shard, stopped)
-    assert sorted(parts.folder_of(stopped).iterdir()) == kept
     with caplog.at_level(logging.INFO):
         run(shard, stopped)
-    assert f"(2 of {batches} batches from disk)" in caplog.text
-    assert digests(stopped.parent) == digests(whole.parent)
+    if name != "search":  # where a batch is many calls
+        assert f"(2 of {batches} batches from the ledger)" in caplog.text
+    assert digests(stopped.parent) == digests(whole.parent)  # the ledgers' bytes among them
 
 
 def test_with_all_batches_on_disk_no_model_is_read(
@@ -129,19 +142,57 @@ def test_with_all_batches_on_disk_no_model_is_read(
 ) -> None:
     out = tmp_path / "out.parquet"
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(tables, "write", _stop_at(out))
+        patched.setattr(parquet, "write", _stop_at(out))
         _score(shard, out)
-    monkeypatch.setattr(score, "load_scorer", lambda *_: pytest.fail("an engine was started"))
+    monkeypatch.setattr(recorded, "load_scorer", lambda *_: pytest.fail("an engine was started"))
     _score(shard, out)
     assert out.exists()
 
 
-def _stop_at(out: Path) -> Callable[..., int]:
-    write = tables.write
+@pytest.mark.parametrize("name", [*STAGES, "judge"])
+def test_a_foreign_image_pack_is_refused_where_all_is_in_the_ledger(
+    name: str, shard: Shard, tmp_path: Path
+) -> None:
+    run = _judge if name == "judge" else STAGES[name][1]
+    out = tmp_path / "out.parquet"
+    run(shard, out)
+    foreign = tmp_path / "foreign.parquet"
+    questions(1)[1].save(foreign)
+    out.unlink()
+    with pytest.raises(UserError, match="is in none of the packs given") as told:
+        run(replace(shard, images=foreign), out)
+    assert told.value.where == str(foreign)
+    foreign.write_text("no pack")
+    with pytest.raises(UserError, match=r"foreign\.parquet"):
+        run(replace(shard, images=foreign), out)
+    assert not out.exists()
 
-    def stopping(records: Any, path: Path, record: Any) -> int:
+
+def test_estimates_in_rounds_label_as_all_of_them_do(shard: Shard, tmp_path: Path) -> None:
+    whole, rounds = tmp_path / "whole" / "e.parquet", tmp_path / "rounds" / "e.parquet"
+    _estimate(shard, whole)
+    _estimate_in_rounds(shard, rounds)
+    found = []
+    for estimates in (whole, rounds):
+        verdicts = rounds.with_name("verdicts.parquet")
+        labels, dropped = (estimates.with_name(name) for name in ("l.parquet", "dropped.csv"))
+        config = slices.label.of(CONFIG)
+        label.run(config, shard.rollouts, [estimates], [verdicts], [], labels, dropped)
+        found.append((parquet.read(labels, StepLabel), dropped.read_text()))
+    assert found[0] == found[1]
+    drawn = [
+        sum(item.n_graded + item.n_failed for item in parquet.read(path, StepEstimate))
+        for path in (whole, rounds)
+    ]
+    assert 0 < drawn[1] < drawn[0] / 2
+
+
+def _stop_at(out: Path) -> Callable[..., int]:
+    write = parquet.write
+
+    def stopping(records: Any, path: Path, record: Any, **keys: Any) -> int:
         if path == out:
             raise KeyboardInterrupt
-        return write(records, path, record)
+        return write(records, path, record, **keys)
 
     return stopping

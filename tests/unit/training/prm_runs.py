@@ -7,12 +7,12 @@ import os
 import sys
 from pathlib import Path
 
-from tests.unit.puzzles import SMALL, questions
-from vlprm.config.models import ModelConfig
-from vlprm.config.slices import EngineSlice, TrainSlice
+from tests.unit.puzzles import SMALL, questions, small
+from vlprm.cluster.launch import ALONE
+from vlprm.config.slices.engines import EngineSlice
+from vlprm.config.slices.train import TrainSlice
 from vlprm.config.training import PRMTrainingConfig
-from vlprm.io import tables
-from vlprm.prm.format import render_turns
+from vlprm.io import parquet
 from vlprm.records import PRMExample
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -24,25 +24,17 @@ def write_inputs(folder: Path, count: int) -> None:
     examples = [
         PRMExample.model_validate(
             {
-                "rollout_id": f"r{number}", "images": sample.images, "system": "Answer + or -.",
-                "turns": render_turns("Which?", ["red star", "so red"][: 1 + number % 2]),
+                "rollout_id": f"q{number}/small#000", "images": sample.images,
+                "system": "Answer + or -.",
+                "question": "Which?",
+                "steps": ["red star", "so red"][: 1 + number % 2],
                 "labels": [1, number % 3 % 2][: 1 + number % 2],
             }
         )
         for number, sample in enumerate(samples)
     ]  # fmt: skip
-    tables.write(examples, folder / "examples.parquet", PRMExample)
+    parquet.write(examples, folder / "examples.parquet", PRMExample)
     store.save(folder / "images.parquet")
-
-
-def small(**more: object) -> ModelConfig:
-    """The small mini model on the CPU."""
-    settings = {
-        "source": "published", "path": str(SMALL), "engines": {"scorer": "transformers"},
-        "dtype": "float32",
-        "pixels": {"min": 784, "max": 1003520}, "batch_tokens": 65536, "gpus": 0,
-    }  # fmt: skip
-    return ModelConfig.model_validate(settings | more)
 
 
 def recipe(**more: object) -> PRMTrainingConfig:
@@ -60,7 +52,7 @@ def command(
     inputs: Path, weights: Path, training: PRMTrainingConfig, processes: int, *more: str
 ) -> list[str]:
     """What the rule runs."""
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    several = ["-m", "torch.distributed.run", *ALONE, f"--nproc-per-node={processes}"]
     config = TrainSlice(training=training, base=EngineSlice(name="small", model=small()))
     return [
         sys.executable, *(several if processes > 1 else []), "-m", "vlprm.cli", "train",

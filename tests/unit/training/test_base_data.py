@@ -6,7 +6,8 @@ import torch
 from transformers import Qwen2TokenizerFast
 
 from tests.unit.puzzles import SMALL, SPEC, Bounds, questions, request
-from vlprm.qwen.inputs import QwenInputs
+from vlprm.families.qwen25vl import FAMILY
+from vlprm.families.qwen25vl.inputs import QwenInputs
 from vlprm.training.base_data import IGNORED, SAID, patchify, puzzle_set
 
 TOKENIZER = Qwen2TokenizerFast.from_pretrained(SMALL)
@@ -14,7 +15,9 @@ TOKENIZER = Qwen2TokenizerFast.from_pretrained(SMALL)
 
 def test_patches_are_the_processors() -> None:
     samples, store = questions(3)
-    wanted = QwenInputs(SMALL, store, Bounds()).patches([ref for s in samples for ref in s.images])
+    wanted = QwenInputs(FAMILY, SMALL, store, Bounds()).patches(
+        [ref for s in samples for ref in s.images]
+    )
     assert wanted is not None
     data = puzzle_set(SPEC, 77, 3, "policy_mini_v1", TOKENIZER)
     patches, grid = patchify(data.images)
@@ -24,7 +27,7 @@ def test_patches_are_the_processors() -> None:
 
 def test_the_prompt_is_the_policys() -> None:
     samples, store = questions(1)
-    inputs = QwenInputs(SMALL, store, Bounds())
+    inputs = QwenInputs(FAMILY, SMALL, store, Bounds())
     asked = request(samples[0], (0,))
     data = puzzle_set(SPEC, 77, 1, "policy_mini_v1", TOKENIZER)
     assert data.tokens[0, : data.prompt].tolist() == inputs.ids(inputs.chat(asked.messages, ""))

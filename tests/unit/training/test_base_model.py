@@ -41,12 +41,10 @@ def test_the_recipe_tells_every_file(built: list[Path]) -> None:
 
 
 def test_a_built_model_serves_as_policy(built: list[Path]) -> None:
-    from tests.unit.puzzles import GREEDY, Bounds, questions, request
+    from tests.unit.puzzles import CPU, GREEDY, questions, request, small
 
     samples, store = questions(1)
-    engine = HFPolicy(
-        built[0], store, pixels=Bounds(), dtype="float32", device="cpu", batch_tokens=4096
-    )
+    engine = HFPolicy(built[0], store, small(batch_tokens=4096), CPU)
     ((drawn,),) = engine.generate([request(samples[0], (0,))], GREEDY)
     assert drawn.completion_tokens > 0
 

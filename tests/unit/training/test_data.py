@@ -10,11 +10,12 @@ import torch
 
 from tests.unit.puzzles import SMALL, Bounds, questions
 from vlprm.config.training import EveryLayer
-from vlprm.io import tables
+from vlprm.families.qwen25vl import FAMILY
+from vlprm.families.qwen25vl.chat import PRM_LAYOUT
+from vlprm.families.qwen25vl.inputs import QwenInputs
+from vlprm.families.qwen25vl.model import load_model
+from vlprm.io import parquet
 from vlprm.io.images import ImageStore
-from vlprm.prm.format import render_turns
-from vlprm.qwen.inputs import QwenInputs
-from vlprm.qwen.model import load_model
 from vlprm.records import PRMExample
 from vlprm.training import packed, setup
 from vlprm.training.collator import IGNORED, PRMCollator
@@ -33,29 +34,30 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
             {
                 "rollout_id": f"r{number}", "images": sample.images if number != 2 else (),
                 "system": "Answer + or -.",
-                "turns": render_turns("Which?", ["red star", "so red", "red"][: 1 + number % 3]),
+                "question": "Which?",
+                "steps": ["red star", "so red", "red"][: 1 + number % 3],
                 "labels": [1, number % 2, None][: 1 + number % 3],
             }
         )
         for number, sample in enumerate(samples)
     ]  # fmt: skip
-    tables.write(examples, folder / "examples.parquet", PRMExample)
+    parquet.write(examples, folder / "examples.parquet", PRMExample)
     store.save(folder / "images.parquet")
     yield folder / "examples.parquet", folder / "images.parquet"
 
 
 def conversations(rows: tuple[Path, Path], **more: object) -> tuple[Conversations, PRMCollator]:
-    inputs = QwenInputs(SMALL, ImageStore(rows[1]), Bounds())
-    collate = PRMCollator(inputs, "assistant_turns", **more)
-    return Conversations(tables.Rows(rows[0], PRMExample), collate), collate
+    inputs = QwenInputs(FAMILY, SMALL, ImageStore(rows[1]), Bounds())
+    collate = PRMCollator(PRM_LAYOUT, inputs, "assistant_turns", **more)
+    return Conversations(parquet.Rows(rows[0], PRMExample), collate), collate
 
 
 def test_a_survey_counts_what_the_conversations_hold(rows: tuple[Path, Path]) -> None:
     data, collate = conversations(rows)
     found = survey(data, collate.value_ids[0], 0, CPU)
-    made = [data[index]["conversation"] for index in range(len(data))]
+    made = [data[index]["labelled"] for index in range(len(data))]
     assert found.lengths.tolist() == [len(row.ids) for row in made]
-    labels = [label for example in tables.read(rows[0], PRMExample) for label in example.labels]
+    labels = [label for example in parquet.read(rows[0], PRMExample) for label in example.labels]
     assert found.targets == sum(label is not None for label in labels)
     assert found.plus == sum(label == 1 for label in labels)
 
@@ -93,7 +95,7 @@ def test_packed_rows_give_the_logits_of_padded_ones(rows: tuple[Path, Path]) -> 
     packed.use_packed(model)
     data, collate = conversations(rows, positions=packed.rotary_positions(model))
     made = collate(batch)
-    assert made["input_ids"].shape == (1, sum(len(item["conversation"].ids) for item in batch))
+    assert made["input_ids"].shape == (1, sum(len(item["labelled"].ids) for item in batch))
     assert "attention_mask" not in made
     with torch.no_grad():
         found = model(**made)

@@ -1,0 +1,1 @@
+"""Do questions or images of the benchmarks stand among the training sources?"""
