@@ -8,7 +8,18 @@ from __future__ import annotations
 import logging
 import sys
 
-from vlprm.cli import absent, audit, compare, cost, ledgers, plan, preflight, rehearsal, status
+from vlprm.cli import (
+    absent,
+    audit,
+    compare,
+    conversations,
+    cost,
+    ledgers,
+    plan,
+    preflight,
+    rehearsal,
+    status,
+)
 from vlprm.cli.app import app
 from vlprm.determinism import settle_environment
 from vlprm.errors import UserError
@@ -18,6 +29,7 @@ __all__ = [
     "app",
     "audit",
     "compare",
+    "conversations",
     "cost",
     "ledgers",
     "main",

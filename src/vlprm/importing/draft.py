@@ -5,6 +5,7 @@ Sources and benchmarks make drafts; the prepare stage stores the images and comp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pydantic import ValidationError
 from vlprm.errors import UserError
 from vlprm.records import AnswerType, ImageRef, Sample
 
-ImageSource = Path | bytes | Image.Image
+ImageSource = Path | bytes | Image.Image | Callable[[], Image.Image]
+"""A file, an encoded image, a picture, or one that is drawn when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,10 @@ class Corpus:
 
 def source(corpus: Corpus) -> Source:
     """The source of a corpus."""
-    return Source(partial(_questions, corpus), partial(_answer_type, corpus))
+    return Source(partial(questions, corpus), partial(answer_type, corpus))
 
 
-def _questions(corpus: Corpus, dataset: str, root: Path) -> Iterator[SampleDraft | Unusable]:
+def questions(corpus: Corpus, dataset: str, root: Path) -> Iterator[SampleDraft | Unusable]:
     """Every row of a corpus file (or of the JSON-lines files of a folder), in order.
 
     A row with a missing field, an answer that is no option, a repeated id or no image on disk
@@ -66,7 +66,7 @@ def _questions(corpus: Corpus, dataset: str, root: Path) -> Iterator[SampleDraft
             yield item
 
 
-def _answer_type(corpus: Corpus, answer: str) -> AnswerType:
+def answer_type(corpus: Corpus, answer: str) -> AnswerType:
     """A corpus of integers also holds codes: ``007`` and ``AH129`` compare as text.
     Upstream's checker compares digits as strings for that reason."""
     if corpus.answer_type is not AnswerType.INTEGER:
@@ -86,7 +86,7 @@ def _draft(
         id=f"{dataset}/{_key(corpus, row, question)}",
         question=question,
         answer=answer,
-        answer_type=_answer_type(corpus, answer),
+        answer_type=answer_type(corpus, answer),
         images=(_image(corpus, row, folder, where),),
         choices=PANEL if corpus.answer_type is AnswerType.CHOICE else (),
         subset=text(row, corpus.subset, where).strip() if corpus.subset else None,

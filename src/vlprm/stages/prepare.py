@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from PIL.Image import Image
+from PIL import Image
 
 from vlprm.benchmarks import BENCHMARKS
 from vlprm.config.data import FileData, MatrixData
@@ -82,7 +82,7 @@ def _sample(draft: SampleDraft, store: ImageStore) -> Sample:
     return draft.to_sample(tuple([store.put(picture) for picture in _pictures(draft)]))
 
 
-def _pictures(draft: SampleDraft) -> Iterator[Image]:
+def _pictures(draft: SampleDraft) -> Iterator[Image.Image]:
     """The draft's images one after another, each one that a model can be shown.
 
     Raises UserError that names file, row, question and image of another.
@@ -90,7 +90,10 @@ def _pictures(draft: SampleDraft) -> Iterator[Image]:
     for number, item in enumerate(draft.images, start=1):
         name = item.name if isinstance(item, Path) else number
         where = f"{draft.where or 'generated'}, question {draft.id}, image {name}"
-        picture = load(item, where) if isinstance(item, bytes | Path) else item
+        if isinstance(item, bytes | Path):
+            picture = load(item, where)
+        else:
+            picture = item if isinstance(item, Image.Image) else item()
         check_sides(picture.width, picture.height, where)
         yield picture
 
