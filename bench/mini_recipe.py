@@ -54,7 +54,7 @@ def config(recipes: list[str]) -> dict[str, Any]:
 def rows(results: Path, recipes: list[str]) -> list[dict[str, Any]]:
     """AUROC and accuracy of every recipe, in %; first the rows that ask no PRM."""
     steps = pl.read_parquet(results / "metrics" / NAME / "steps.parquet")
-    auroc = dict(steps.filter(pl.col("name") == "auroc").select("prm", "value").iter_rows())
+    auroc = dict(steps.filter(name="auroc", strategy="verdicts").select("prm", "value").iter_rows())
     table = pl.read_csv(results / "tables" / "strategies.csv", infer_schema=False)
     at = table.filter((pl.col("benchmark") == NAME) & pl.col("n").is_in(["1", "8"]))
     plain = at.filter(pl.col("strategy").is_in(["pass@1", "majority", "oracle"]))

@@ -168,6 +168,7 @@ def calibration_metrics(
     *,
     n_unjudged: int,
     config: MetricsConfig,
+    strategy: str = STRATEGY,
 ) -> tuple[list[CalibrationBin], list[Metric]]:
     """The bins, and ``calibration_error`` and ``auroc`` as metrics, of one policy and PRM."""
     steps = known_steps(judged)
@@ -184,7 +185,7 @@ def calibration_metrics(
             benchmark=benchmark,
             policy=policy,
             prm=prm,
-            strategy=STRATEGY,
+            strategy=strategy,
             aggregation=None,
             n=1,
             name=name,

@@ -77,6 +77,7 @@ def step_metrics(
     *,
     n_unjudged: int,
     config: MetricsConfig,
+    strategy: str = STRATEGY,
 ) -> list[Metric]:
     """Step F1, first-error F1 and their parts at each threshold rule, with intervals.
 
@@ -96,7 +97,7 @@ def step_metrics(
                     benchmark=benchmark,
                     policy=policy,
                     prm=prm,
-                    strategy=STRATEGY,
+                    strategy=strategy,
                     aggregation=rule,
                     n=1,
                     name=name,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from vlprm.metrics.section_steps import SECTIONS, strategy_of
+from vlprm.metrics.step_f1 import STRATEGY
 from vlprm.pages.strategies import (
     Cell,
     Grid,
@@ -30,6 +32,10 @@ STEP_COLUMNS = {
     "first_error_found": "first error found",
     "no_false_alarm": "no false alarm",
 }
+IN_SECTION = (
+    "Only steps of this section whose truth is known: after an error of perception nothing is known"
+    " of the reasoning, and an error of reasoning leaves all perception steps right."
+)
 THRESHOLDS = {"half": "0.5", "tuned": "cross-fitted"}
 
 
@@ -131,12 +137,22 @@ def _cell(cell: Cell | None, *, only_value: bool) -> str:
 
 
 def step_page(metrics: Sequence[Metric], facts: Mapping[str, str]) -> str:
-    """PRM against verdicts: step F1, first-error F1 and their parts, calibration."""
+    """PRM against verdicts: step F1, first-error F1, their parts, calibration; then by section."""
     lines = ["# PRM against verdicts of the candidates", ""]
     lines += [f"- **{name}:** {fact}" for name, fact in facts.items()]
+    lines += ["", *_step_table([m for m in metrics if m.strategy == STRATEGY])]
+    parts = {section: strategy_of(section) for section in SECTIONS}
+    for section, strategy in parts.items():
+        own = [metric for metric in metrics if metric.strategy == strategy]
+        if own:
+            lines += ["", f"## Steps of {section.value}", "", IN_SECTION, "", *_step_table(own)]
+    return "\n".join(lines) + "\n"
+
+
+def _step_table(metrics: Sequence[Metric]) -> list[str]:
     heads = ["benchmark", "policy", "PRM", "threshold", *STEP_COLUMNS.values(), "AUROC", "ECE"]
     heads += ["solutions", "without verdict"]
-    lines += ["", "| " + " | ".join(heads) + " |", "|:--|:--|:--|:--|" + "--:|" * (len(heads) - 4)]
+    lines = ["| " + " | ".join(heads) + " |", "|:--|:--|:--|:--|" + "--:|" * (len(heads) - 4)]
     rows: dict[tuple[str, str, str | None, str], dict[str, Metric]] = {}
     whole: dict[tuple[str, str, str | None], dict[str, Metric]] = {}
     for metric in metrics:
@@ -155,7 +171,7 @@ def step_page(metrics: Sequence[Metric], facts: Mapping[str, str]) -> str:
         cells = [key[0], key[1], key[2] or "", THRESHOLDS.get(key[3], key[3]), *texts]
         cells += [str(some.n_samples), str(some.n_ungraded)]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def label_page(statistics: pl.DataFrame, facts: Mapping[str, str]) -> str:

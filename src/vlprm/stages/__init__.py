@@ -52,10 +52,10 @@ VERSIONS: dict[str, int] = {
     "search": 4,  # the PRM is shown the question that it was trained on; costs per question
     "select": 3,  # tables are found and joined by their keys
     "metrics": 4,  # trainings that differ in their seed alone are pooled
-    "step_metrics": 4,  # tables are found and joined by their keys
+    "step_metrics": 5,  # also section by section
     "costs": 1,
     "cost_pages": 1,
-    "tables": 3,  # the same; searches by name
+    "tables": 4,  # the same; searches by name; steps section by section
     "figures": 3,  # the same; searches by name
     "manifest": 1,
     "verify": 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import polars as pl
 
 from vlprm import joins
@@ -11,9 +13,12 @@ from vlprm.io.keys import Files, shards
 from vlprm.io.manifest import recorded
 from vlprm.metrics.calibration import CalibrationBin, calibration_metrics
 from vlprm.metrics.columns import SCORES, VERDICTS
-from vlprm.metrics.step_f1 import ConfusionCell, confusion, judged_steps, step_metrics
+from vlprm.metrics.section_steps import SECTIONS, sections_of, strategy_of, within
+from vlprm.metrics.step_f1 import ConfusionCell, Judged, confusion, judged_steps, step_metrics
 from vlprm.records import Metric, Rollout, StepScore, Verdict
 from vlprm.stages import VERSIONS, In, Out
+
+COLUMNS = ["id", "sample_id", "steps.list.element.section"]
 
 
 def run(
@@ -49,7 +54,8 @@ def run(
         shares: list[CalibrationBin] = []
         cells: list[ConfusionCell] = []
         for policy in policies:
-            solutions = parquet.frame(drawn.of(policy=policy), Rollout, ["id", "sample_id"])
+            solutions = parquet.frame(drawn.of(policy=policy), Rollout, COLUMNS)
+            sections = sections_of(solutions)
             ids = solutions["sample_id"].unique(maintain_order=True).to_list()
             said = parquet.frame(judged_by.of(policy=policy), Verdict, list(VERDICTS))
             if config.step_truth:
@@ -62,6 +68,7 @@ def run(
                 missing = len(said) - len(judged)
                 name = (config.benchmark, policy, prm)
                 found += step_metrics(*name, ids, judged, n_unjudged=missing, config=config.metrics)
+                found += _by_section(config, name, ids, judged, sections)
                 own_bins, calibrated = calibration_metrics(
                     *name, judged, n_unjudged=missing, config=config.metrics
                 )
@@ -74,6 +81,28 @@ def run(
         parquet.write(found, metrics, Metric, keys=dataset | {"kind": "steps"})
         parquet.write(shares, bins, CalibrationBin, keys=dataset)
         parquet.write(cells, confusions, ConfusionCell, keys=dataset)
+
+
+def _by_section(
+    config: MetricsSlice,
+    name: tuple[str, str, str],
+    ids: Sequence[str],
+    judged: Sequence[Judged],
+    sections: Mapping[str, Sequence[str]],
+) -> list[Metric]:
+    """The same measures within each section that the solutions have."""
+    found: list[Metric] = []
+    for section in SECTIONS:
+        part = within(judged, sections, section)
+        if not part:
+            continue
+        strategy, settings = strategy_of(section), config.metrics
+        found += step_metrics(*name, ids, part, n_unjudged=0, config=settings, strategy=strategy)
+        _, calibrated = calibration_metrics(
+            *name, part, n_unjudged=0, config=settings, strategy=strategy
+        )
+        found += calibrated
+    return found
 
 
 def _match(rows: pl.DataFrame, solutions: pl.DataFrame, what: str, config: MetricsSlice) -> None:

@@ -186,6 +186,14 @@ def test_step_page() -> None:
     page = step_page(rows, {})
     assert "| matrix | small | p | 0.5 | 56.2 [52.0, 60.4] |" in page
     assert "| 80.0 [70.0, 85.0] | – | 500 | 5 |" in page
+    assert "## Steps of" not in page
+    own = {"strategy": "verdicts/perception", "value": 0.25, "low": 0.2, "high": 0.3}
+    whole, part = step_page([*rows, *(row.model_copy(update=own) for row in rows)], {}).split(
+        "## Steps of perception"
+    )
+    assert whole.rstrip() == page.rstrip()
+    assert "| matrix | small | p | 0.5 | 25.0 [20.0, 30.0] |" in part
+    assert "after an error of perception nothing is known" in part
 
 
 def test_label_page_adds_up() -> None:
