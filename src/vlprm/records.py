@@ -275,6 +275,14 @@ class Metric(Record):
     """Share of the answers behind the value that were cut, whatever they count as."""
 
 
+BY_VERDICTS = "verdicts"
+"""``Metric.strategy`` of what is measured on steps."""
+BY_VERDICTS_WITHIN = {
+    section: f"{BY_VERDICTS}/{section.value}" for section in (Section.PERCEPTION, Section.REASONING)
+}
+"""The same within one section of the solutions."""
+
+
 class Message(Record):
     """One chat message; its images come before its text."""
 

@@ -18,6 +18,7 @@ from vlprm.cli import (
     plan,
     preflight,
     rehearsal,
+    scoring,
     status,
 )
 from vlprm.cli.app import app
@@ -36,6 +37,7 @@ __all__ = [
     "plan",
     "preflight",
     "rehearsal",
+    "scoring",
     "status",
 ]
 

@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from vlprm.errors import UserError
 from vlprm.records import AnswerType, ImageRef, Sample
 
-ImageSource = Path | bytes | Image.Image | Callable[[], Image.Image]
-"""A file, an encoded image, a picture, or one that is drawn when it is asked for."""
+Decode = Callable[[bytes, str], Image.Image]
+"""An encoded image and its place, for messages, as a picture."""
+ImageSource = Path | bytes | Image.Image | Callable[[Decode], Image.Image]
+"""A file, an encoded image, a picture, or one drawn of encoded ones when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

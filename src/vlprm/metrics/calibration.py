@@ -16,8 +16,8 @@ from scipy.stats import rankdata
 from vlprm.config.evaluation import MetricsConfig
 from vlprm.metrics.bootstrap import statistic_intervals
 from vlprm.metrics.intervals import Array, plain, ratio_intervals, share_intervals
-from vlprm.metrics.step_f1 import STRATEGY, Judged
-from vlprm.records import Metric, Record
+from vlprm.metrics.step_f1 import Judged
+from vlprm.records import BY_VERDICTS, Metric, Record
 from vlprm.solutions.rollouts import sample_of
 
 Interval = tuple[float, float, float]
@@ -168,7 +168,7 @@ def calibration_metrics(
     *,
     n_unjudged: int,
     config: MetricsConfig,
-    strategy: str = STRATEGY,
+    strategy: str = BY_VERDICTS,
 ) -> tuple[list[CalibrationBin], list[Metric]]:
     """The bins, and ``calibration_error`` and ``auroc`` as metrics, of one policy and PRM."""
     steps = known_steps(judged)

@@ -13,15 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from vlprm.metrics.step_f1 import STRATEGY, Judged
+from vlprm.metrics.step_f1 import Judged
 from vlprm.records import Section
-
-SECTIONS = (Section.PERCEPTION, Section.REASONING)
-
-
-def strategy_of(section: Section) -> str:
-    """``verdicts/perception``: what a section's metrics go by."""
-    return f"{STRATEGY}/{section.value}"
 
 
 def sections_of(solutions: pl.DataFrame) -> dict[str, list[str]]:

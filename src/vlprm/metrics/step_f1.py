@@ -21,10 +21,9 @@ from vlprm.metrics.bootstrap import statistic_intervals
 from vlprm.metrics.columns import SCORES, VERDICTS, Columns, columns_of
 from vlprm.metrics.halves import half_of
 from vlprm.metrics.intervals import Array, plain, ratio_intervals
-from vlprm.records import Metric, Record
+from vlprm.records import BY_VERDICTS, Metric, Record
 from vlprm.solutions.rollouts import sample_of
 
-STRATEGY = "verdicts"
 HALF = 0.5
 NO_ERROR = -1
 Join = Callable[[Any, Any], Any]
@@ -77,7 +76,7 @@ def step_metrics(
     *,
     n_unjudged: int,
     config: MetricsConfig,
-    strategy: str = STRATEGY,
+    strategy: str = BY_VERDICTS,
 ) -> list[Metric]:
     """Step F1, first-error F1 and their parts at each threshold rule, with intervals.
 

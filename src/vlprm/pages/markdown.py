@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from vlprm.metrics.section_steps import SECTIONS, strategy_of
-from vlprm.metrics.step_f1 import STRATEGY
 from vlprm.pages.strategies import (
     Cell,
     Grid,
@@ -17,7 +15,7 @@ from vlprm.pages.strategies import (
     strategy_frame,
 )
 from vlprm.pages.style import NO_SEARCHES, Searches, key_of, name_of
-from vlprm.records import CHOSEN, OVER_MAJORITY, Metric
+from vlprm.records import BY_VERDICTS, BY_VERDICTS_WITHIN, CHOSEN, OVER_MAJORITY, Metric
 
 TWO = 2
 TWO_VOTES = (
@@ -140,9 +138,8 @@ def step_page(metrics: Sequence[Metric], facts: Mapping[str, str]) -> str:
     """PRM against verdicts: step F1, first-error F1, their parts, calibration; then by section."""
     lines = ["# PRM against verdicts of the candidates", ""]
     lines += [f"- **{name}:** {fact}" for name, fact in facts.items()]
-    lines += ["", *_step_table([m for m in metrics if m.strategy == STRATEGY])]
-    parts = {section: strategy_of(section) for section in SECTIONS}
-    for section, strategy in parts.items():
+    lines += ["", *_step_table([m for m in metrics if m.strategy == BY_VERDICTS])]
+    for section, strategy in BY_VERDICTS_WITHIN.items():
         own = [metric for metric in metrics if metric.strategy == strategy]
         if own:
             lines += ["", f"## Steps of {section.value}", "", IN_SECTION, "", *_step_table(own)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vlprm.io.pictures import load
+from vlprm.importing.draft import Decode
 from vlprm.records import letter
 
 GAP = 8
@@ -37,8 +37,8 @@ class Composite:
             digest.update(hashlib.sha256(item).digest())
         return f"Composite({digest.hexdigest()})"
 
-    def __call__(self) -> Image.Image:
-        """The picture, RGB. Raises UserError for a panel that cannot be read, or of other size."""
+    def __call__(self, load: Decode) -> Image.Image:
+        """The picture, RGB. Raises what ``load`` does for a panel that cannot be read."""
         panels = [load(item, f"{self.where}, panel {k}") for k, item in enumerate(self.panels, 1)]
         candidates = [
             load(item, f"{self.where}, candidate {letter(k)}")

@@ -93,7 +93,7 @@ def _pictures(draft: SampleDraft) -> Iterator[Image.Image]:
         if isinstance(item, bytes | Path):
             picture = load(item, where)
         else:
-            picture = item if isinstance(item, Image.Image) else item()
+            picture = item if isinstance(item, Image.Image) else item(load)
         check_sides(picture.width, picture.height, where)
         yield picture
 

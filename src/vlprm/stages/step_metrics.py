@@ -13,9 +13,9 @@ from vlprm.io.keys import Files, shards
 from vlprm.io.manifest import recorded
 from vlprm.metrics.calibration import CalibrationBin, calibration_metrics
 from vlprm.metrics.columns import SCORES, VERDICTS
-from vlprm.metrics.section_steps import SECTIONS, sections_of, strategy_of, within
+from vlprm.metrics.section_steps import sections_of, within
 from vlprm.metrics.step_f1 import ConfusionCell, Judged, confusion, judged_steps, step_metrics
-from vlprm.records import Metric, Rollout, StepScore, Verdict
+from vlprm.records import BY_VERDICTS_WITHIN, Metric, Rollout, StepScore, Verdict
 from vlprm.stages import VERSIONS, In, Out
 
 COLUMNS = ["id", "sample_id", "steps.list.element.section"]
@@ -92,11 +92,11 @@ def _by_section(
 ) -> list[Metric]:
     """The same measures within each section that the solutions have."""
     found: list[Metric] = []
-    for section in SECTIONS:
+    for section, strategy in BY_VERDICTS_WITHIN.items():
         part = within(judged, sections, section)
         if not part:
             continue
-        strategy, settings = strategy_of(section), config.metrics
+        settings = config.metrics
         found += step_metrics(*name, ids, part, n_unjudged=0, config=settings, strategy=strategy)
         _, calibrated = calibration_metrics(
             *name, part, n_unjudged=0, config=settings, strategy=strategy

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from vlprm.metrics.section_steps import sections_of, strategy_of, within
+from vlprm.metrics.section_steps import sections_of, within
 from vlprm.metrics.step_f1 import Judged
-from vlprm.records import Section
+from vlprm.records import BY_VERDICTS_WITHIN, Section
 
 P, R, S = Section.PERCEPTION, Section.REASONING, Section.SOLUTION
 PLUS = (0.9, 0.8, 0.7, 0.6)
@@ -54,4 +54,4 @@ def test_sections_of_a_table() -> None:
 
 
 def test_names() -> None:
-    assert strategy_of(P) == "verdicts/perception"
+    assert BY_VERDICTS_WITHIN[P] == "verdicts/perception"

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from vlprm.errors import UserError
+from vlprm.io.pictures import load
 from vlprm.sources import SOURCES
 from vlprm.sources.raven import QUESTION
 from vlprm.sources.raven_panels import GAP, LABEL, Composite
@@ -79,7 +80,7 @@ def test_one_file_is_taken_whatever_its_split(hub: Path) -> None:
 
 
 def test_every_panel_is_where_it_belongs(hub: Path) -> None:
-    picture = found(hub)[0].images[0]()
+    picture = found(hub)[0].images[0](load)
     assert picture.mode == "RGB"
     assert picture.size == (4 * SIDE + 5 * GAP, 5 * SIDE + 2 * LABEL + 7 * GAP)
     left = (picture.width - 3 * SIDE - 2 * GAP) // 2
@@ -100,7 +101,7 @@ def test_every_panel_is_where_it_belongs(hub: Path) -> None:
 
 def test_drawn_twice_it_is_the_same(hub: Path) -> None:
     picture = found(hub)[0].images[0]
-    assert picture().tobytes() == picture().tobytes()
+    assert picture(load).tobytes() == picture(load).tobytes()
     assert repr(picture) != repr(found(hub)[1].images[0])
 
 
@@ -132,10 +133,10 @@ def test_unusable_rows(tmp_path: Path, row: dict[str, Any], said: str) -> None:
 def test_a_panel_that_cannot_be_read_is_named(broken: bytes) -> None:
     picture = Composite((png(1),) * 7 + (broken,), (png(2),) * 8, "f.parquet:3")
     with pytest.raises(UserError, match="panel 8"):
-        picture()
+        picture(load)
 
 
 def test_a_panel_of_another_size_is_scaled() -> None:
     same = Composite((png(1),) * 8, (png(2),) * 8, "f")
     other = Composite((png(1),) * 7 + (png(1, 80),), (png(2),) * 8, "f")
-    assert same().tobytes() == other().tobytes()
+    assert same(load).tobytes() == other(load).tobytes()
