@@ -1,7 +1,8 @@
 """Rollouts, scores, training, guided search and saving at the 3B and 7B shape, on one card.
 
 usage: python bench/gpu_shape.py [3b|7b] [STEP ...]     (VLPRM_CHECKPOINTS: folder for checkpoints)
-STEP: policy, scorer, guided, save, training, or one way of training (training-wide-compiled).
+STEP: policy, estimate, scorer, guided, save, training, or one way of training
+(training-wide-compiled).
 Random weights; figures of single programs beside this one, each in a process of its own, kept in
 bench/results/gpu_shape_SHAPE.json. The 7B shape trains with 12 of its 28 layers, because 16 bytes
 per weight do not fit one card; it is saved and reloaded whole.
@@ -30,6 +31,14 @@ def policy(steps: Steps, model: Path, repeats: int) -> None:
             f"policy-{name}", "policy_shape.py", model, "--size", size, "--questions", questions,
             "--repeats", repeats, limit=400,
         )  # fmt: skip
+
+
+def estimate(steps: Steps, model: Path) -> None:
+    """The same for estimates: 16 continuations of 8 prefixes of each question."""
+    steps.run(
+        "estimate", "policy_shape.py", model, "--questions", 32, "--prefixes", 8, "--tokens", 128,
+        "--repeats", 2, limit=300,
+    )  # fmt: skip
 
 
 def scorer(steps: Steps, model: Path) -> None:
@@ -81,9 +90,11 @@ def main() -> int:
     shape = sys.argv[1] if sys.argv[1:] else "3b"
     steps = Steps(f"gpu_shape_{shape}")
     model = checkpoint(FOLDER / shape, shape)
-    wanted = sys.argv[2:] or ["policy", "scorer", "guided", "save", "training"]
+    wanted = sys.argv[2:] or ["policy", "estimate", "scorer", "guided", "save", "training"]
     if "policy" in wanted:
         policy(steps, model, 2 if shape == "3b" else 1)
+    if "estimate" in wanted:
+        estimate(steps, model)
     if "scorer" in wanted:
         scorer(steps, model)
     if "guided" in wanted:
@@ -98,7 +109,7 @@ def main() -> int:
     digests = [steps.found.get(f"training-{name}", {}).get("sha256") for name in ("all", "again")]
     if shape == "3b" and all(digests):
         print_line("3b_training_repeat_differs", int(digests[0] != digests[1]), "files", at_most=0)
-    ratios = [found.get("ratio", 0.0) for name, found in steps.found.items() if "policy" in name]
+    ratios = [found.get("ratio", 0.0) for name, found in steps.found.items() if "ratio" in found]
     met = [
         print_line(f"{shape}_policy_ratio", min(ratios, default=0.0), "of plain", at_least=0.95),
         print_line(
