@@ -23,6 +23,9 @@ from vlprm.label_rules import AnyLabelRule, Evidence
 TIMEOUT_S = 600
 """A judge that thinks sends nothing until it is done: 8192 tokens at 14 a second."""
 
+SEQUENTIAL_MOST = 32
+"""Continuations of a sequential test: its boundaries take 2 s there, and 17 s at 64."""
+
 Subset = Literal["all", "no_perception", "reasoning_errors"]
 
 
@@ -39,10 +42,16 @@ class EstimateConfig(Block):
         description="graded continuations that a step's side of the threshold takes, unless the "
         "ones that lack could not change it",
     )
-    draw: Literal["all", "until_decided"] = Field(
+    draw: Literal["all", "until_decided", "sequential"] = Field(
         default="all",
         description="all: values as published; until_decided: in rounds, and only where a label "
-        "depends on it: the same labels, no values",
+        "depends on it: the same labels, no values; sequential: a step is also left where a test "
+        "says on which side of the threshold it is",
+    )
+    error: Annotated[float, Field(gt=0, lt=0.5)] | None = later(
+        None,
+        "of draw sequential: chance, at most, that a step is left on another side of the threshold "
+        "than all of its continuations give",
     )
 
     @model_validator(mode="after")
@@ -52,6 +61,34 @@ class EstimateConfig(Block):
                 f"min_graded ({self.min_graded}) is more than continuations ({self.continuations})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _tested(self) -> Self:
+        if self.draw != "sequential":
+            if self.error is not None:
+                raise ValueError(
+                    f"error is given, and draw is {self.draw}; say draw: sequential, or leave the "
+                    "error out"
+                )
+            return self
+        if self.error is None:
+            raise ValueError("draw is sequential, and no error is given; add error: 0.05")
+        if self.continuations > SEQUENTIAL_MOST:
+            raise ValueError(
+                f"draw is sequential, and continuations is {self.continuations}; its exact test "
+                f"takes at most {SEQUENTIAL_MOST}: lower them, or say draw: until_decided"
+            )
+        return self
+
+    @property
+    def stops(self) -> bool:
+        """Whether the label rule says what is drawn."""
+        return self.draw != "all"
+
+    @property
+    def guesses(self) -> bool:
+        """Whether a step's side of the threshold is more than its counts alone say."""
+        return self.draw == "sequential"
 
 
 class JudgeConfig(Block):
@@ -222,5 +259,5 @@ class LabelFactory(Block):
     @property
     def judged_first(self) -> bool:
         """Whether estimates are drawn after the verdicts, where these leave a label open."""
-        stops = self.estimates is not None and self.estimates.draw == "until_decided"
+        stops = self.estimates is not None and self.estimates.stops
         return stops and self.estimated and self.judged

@@ -2,7 +2,7 @@
 
 The continuation truly continues the prefix (upstream started a new assistant turn:
 rollout.py:386-388). A continuation that failed or was cut is counted apart, never as wrong.
-With ``draw: until_decided`` they are drawn in rounds (``labels.drawing``).
+Unless all are wanted they are drawn in rounds (``labels.drawing``).
 """
 
 from __future__ import annotations

@@ -26,6 +26,10 @@ def soft(rule: str, **estimates: Any) -> dict[str, Any]:
     )
 
 
+def drawn(**estimates: Any) -> dict[str, Any]:
+    return changed(estimates=nano()["labels"]["estimates"] | estimates)
+
+
 JUDGE = nano()["labels"]["judge"]
 PANEL = {"judges": {"second": JUDGE}, "keep": "usable"}
 REFUSED = [
@@ -37,6 +41,12 @@ REFUSED = [
     ),
     (soft("consensus"), "does not label by estimates alone"),
     (soft("monte_carlo", draw="until_decided"), "estimates.draw is not all"),
+    (soft("monte_carlo", draw="sequential", error=0.05), "estimates.draw is not all"),
+    (drawn(draw="sequential"), "no error is given"),
+    (drawn(draw="sequential", error=0.0), "labels.estimates.error"),
+    (drawn(draw="sequential", error=0.5), "labels.estimates.error"),
+    (drawn(draw="until_decided", error=0.05), "error is given, and draw is until_decided"),
+    (drawn(draw="sequential", error=0.05, continuations=33), "takes at most 32"),
 ]
 
 
@@ -46,12 +56,22 @@ def test_refused(config: dict[str, Any], what: str) -> None:
         load_config(config, "x")
 
 
+def test_labels_depend_on_how_estimates_were_drawn_only_where_their_side_does() -> None:
+    plain, tested = (
+        label.of(load_config(drawn(**keys), "x"))
+        for keys in ({"draw": "until_decided"}, {"draw": "sequential", "error": 0.05})
+    )
+    assert plain == label.of(load_config(nano(), "x"))
+    assert tested.estimates is not None
+    assert tested.estimates.error == 0.05
+
+
 def test_what_is_not_asked_for_is_in_no_slice() -> None:
     """Results made before these keys were there stay valid."""
     config = load_config(nano(), "x")
     shards = dict.fromkeys(config.data, 1)
     told = examples.of(config, shards).model_dump_json() + label.of(config).model_dump_json()
-    for key in ("panel", "keep", "subset", "soft", "caps", "weights", "leaks"):
+    for key in ("panel", "keep", "subset", "soft", "caps", "weights", "leaks", "error"):
         assert f'"{key}"' not in told
     asked = load_config(changed(panel=PANEL), "x")
     assert '"panel":["second"]' in label.of(asked).model_dump_json()

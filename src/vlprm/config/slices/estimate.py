@@ -34,5 +34,5 @@ def of(config: Config, policy: str) -> EstimateSlice:
         policy=chosen,
         engine=engines.of(config, chosen.model, "policy"),
         estimates=estimates,
-        rule=config.labels.rule if estimates.draw == "until_decided" else None,
+        rule=config.labels.rule if estimates.stops else None,
     )
