@@ -53,12 +53,14 @@ def _labels(config: Config) -> str:
 
 def _drawn(estimates: EstimateConfig) -> str:
     """How many continuations of a step, and what ends them."""
-    k = estimates.continuations
-    if estimates.draw == "all":
-        return str(k)
-    if estimates.draw == "until_decided":
-        return f"at most {k}, drawn until a label is decided"
-    return f"at most {k}, a sequential test with an error of at most {estimates.error:g} a step"
+    told = {
+        "all": str(estimates.continuations),
+        "until_decided": f"at most {estimates.continuations}, drawn until a label is decided",
+        "sequential": f"at most {estimates.continuations}, a sequential test with an error of at "
+        f"most {estimates.error or 0:g} a step",
+    }[estimates.draw]
+    cut = f", cut at {estimates.max_tokens} tokens" if estimates.max_tokens else ""
+    return told + cut + ("; steps by bisection" if estimates.steps == "bisection" else "")
 
 
 def _unparsed(config: Config) -> str:

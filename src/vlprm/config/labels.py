@@ -54,6 +54,15 @@ class EstimateConfig(Block):
         "than all of its continuations give",
     )
 
+    steps: Literal["all", "bisection"] = later(
+        "all",
+        "bisection: the first step whose estimate is wrong is looked for by halving, as if no "
+        "later one were right; rule monte_carlo",
+    )
+    max_tokens: Annotated[int, Field(gt=0)] | None = later(
+        None, "of a continuation, at most as many as of a rollout; null: as many"
+    )
+
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if self.min_graded > self.continuations:
@@ -83,12 +92,12 @@ class EstimateConfig(Block):
     @property
     def stops(self) -> bool:
         """Whether the label rule says what is drawn."""
-        return self.draw != "all"
+        return self.draw != "all" or self.steps != "all"
 
     @property
     def guesses(self) -> bool:
         """Whether a step's side of the threshold is more than its counts alone say."""
-        return self.draw == "sequential"
+        return self.draw == "sequential" or self.steps == "bisection"
 
 
 class JudgeConfig(Block):
@@ -225,6 +234,19 @@ class LabelFactory(Block):
             )
         if self.estimates.draw != "all":
             raise ValueError("examples.soft is true, and estimates.draw is not all; say all")
+        if self.estimates.steps != "all":
+            raise ValueError("examples.soft is true, and estimates.steps is not all; say all")
+        return self
+
+    @model_validator(mode="after")
+    def _halves(self) -> Self:
+        if not self.estimated or self.estimates is None or self.estimates.steps == "all":
+            return self
+        if not getattr(self.rule, "halves", False):
+            raise ValueError(
+                f"estimates.steps is {self.estimates.steps}, and the rule {self.rule.name} reads "
+                "every step; say steps: all, or name monte_carlo"
+            )
         return self
 
     @model_validator(mode="after")

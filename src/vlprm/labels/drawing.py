@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from vlprm.answers.equal import Check
 from vlprm.config.labels import EstimateConfig
 from vlprm.label_rules.rule import EstimateRule, LabelRule
+from vlprm.labels import bisection
 from vlprm.labels.monte_carlo import estimate
 from vlprm.labels.sides import Sides
-from vlprm.records import Rollout, StepEstimate, Verdict
+from vlprm.records import Rollout, Verdict
 
 
 def next_draws(
@@ -28,10 +29,11 @@ def next_draws(
 
     ``checks``: those drawn so far by step, in the order of their numbers; a step whose prefix
     holds the final answer comes with all of its ``continuations``, which need no drawing.
-    Without a ``rule`` (``draw: all``) every step is drawn at once. With one a step is drawn while
-    the rule asks for it (``steps_to_estimate``) and its side of the threshold may still change:
+    Without a ``rule`` (all draws of all steps) every step is drawn at once. With one a step is
+    drawn while the rule asks for it (``steps_to_estimate``) and its side of the threshold may still change:
     labels, and reasons for none, are those of all draws. With ``draw: sequential`` a side is also
-    left where the test says so (``labels.sequential``).
+    left where the test says so (``labels.sequential``); with ``steps: bisection`` one step at a
+    time is looked at (``labels.bisection``).
     """
     if rule is None:
         k = config.continuations
@@ -44,14 +46,14 @@ def next_draws(
         for step, own in checks.items()
     }
     settled = {step: sides.of(own) for step, own in seen.items() if sides.settled(own)}
-    return {
-        step: range(
-            len(checks.get(step, ())), sides.next_end(seen.get(step) or _none(rollout, step))
-        )
-        for step in rule.steps_to_estimate(rollout, verdict, settled)
-    }
-
-
-def _none(rollout: Rollout, step: int) -> StepEstimate:
-    """Nothing drawn yet."""
-    return estimate(rollout.id, step, ())
+    steps = len(rollout.steps)
+    if config.steps == "bisection":
+        settled = bisection.known(steps, settled)
+    wanted = rule.steps_to_estimate(rollout, verdict, settled)
+    if config.steps == "bisection":
+        wanted = bisection.next_look(steps, wanted)
+    found: dict[int, range] = {}
+    for step in wanted:
+        so_far = seen.get(step, estimate(rollout.id, step, ()))
+        found[step] = range(len(checks.get(step, ())), sides.next_end(so_far))
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vlprm.config.labels import EstimateConfig
 from vlprm.label_rules.rule import DroppedError, EstimateRule, LabelRule, Seen, unlabelled
+from vlprm.labels.bisection import following
 from vlprm.labels.sides import Sides
 from vlprm.records import Rollout, StepEstimate, StepLabel, Verdict
 
@@ -41,6 +42,8 @@ def label_rollout(
                 if sides is None
                 else sides.of(item)
             )
+        if drawn is not None and drawn.steps == "bisection":
+            above = following(above)
     try:
         error, case = rule.first_error(Seen(above, verdict))
     except DroppedError as dropped:

@@ -34,16 +34,20 @@ class Sides:
     def settled(self, seen: StepEstimate) -> bool:
         """Does no further continuation change what ``of`` says, or is none to be drawn?"""
         remaining = self._config.continuations - sum(self._counts(seen))
+        if self._config.draw == "all":
+            return remaining == 0
         return self._left(seen) is not None or self._rule.decided(
             seen.n_correct, seen.n_graded, remaining, self._config.min_graded
         )
 
     def next_end(self, seen: StepEstimate) -> int:
         """Draws after which to ask again whether the step is ``settled``."""
-        counts = self._counts(seen)
+        counts, k = self._counts(seen), self._config.continuations
+        if self._config.draw == "all":
+            return k
         if self._test is not None:
             return self._test.next_end(counts)
-        return next(end for end in ends(self._config.continuations) if end > sum(counts))
+        return next(end for end in ends(k) if end > sum(counts))
 
     def _left(self, seen: StepEstimate) -> bool | None:
         """The verdict of the sequential test, where it left the step."""

@@ -135,7 +135,7 @@ def _estimates(
             config.estimates, config.rule, item, said.get(item.id), checks[place]
         ).items()
     ]:
-        answers = engine.generate([item for _, _, item in requests], config.policy.sampling)
+        answers = engine.generate([item for _, _, item in requests], config.sampling)
         for (place, step, _), completions in zip(requests, answers, strict=True):
             item = batch[place]
             new = _checks(questions[item.sample_id], item, item.steps[step], completions)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.runs import nano
 from vlprm.config.checked import ConfigError, load_config
-from vlprm.config.slices import examples, label
+from vlprm.config.slices import estimate, examples, label
 
 
 def changed(**labels: Any) -> dict[str, Any]:
@@ -47,6 +47,11 @@ REFUSED = [
     (drawn(draw="sequential", error=0.5), "labels.estimates.error"),
     (drawn(draw="until_decided", error=0.05), "error is given, and draw is until_decided"),
     (drawn(draw="sequential", error=0.05, continuations=33), "takes at most 32"),
+    (soft("monte_carlo", steps="bisection"), "estimates.steps is not all"),
+    (drawn(steps="bisection"), "the rule consensus reads every step"),
+    (drawn(steps="halving"), "labels.estimates.steps"),
+    (drawn(max_tokens=0), "labels.estimates.max_tokens"),
+    (drawn(max_tokens=10**6), "1000000, and a rollout of policies.small has at most"),
 ]
 
 
@@ -66,12 +71,19 @@ def test_labels_depend_on_how_estimates_were_drawn_only_where_their_side_does() 
     assert tested.estimates.error == 0.05
 
 
+def test_continuations_have_a_limit_of_their_own() -> None:
+    config = load_config(drawn(max_tokens=7), "x")
+    whole = config.policies["small"].sampling
+    assert estimate.of(config, "small").sampling == whole.model_copy(update={"max_tokens": 7})
+    assert estimate.of(load_config(nano(), "x"), "small").sampling == whole
+
+
 def test_what_is_not_asked_for_is_in_no_slice() -> None:
     """Results made before these keys were there stay valid."""
     config = load_config(nano(), "x")
     shards = dict.fromkeys(config.data, 1)
     told = examples.of(config, shards).model_dump_json() + label.of(config).model_dump_json()
-    for key in ("panel", "keep", "subset", "soft", "caps", "weights", "leaks", "error"):
+    for key in ("panel", "keep", "subset", "soft", "caps", "weights", "leaks", "error", "steps"):
         assert f'"{key}"' not in told
     asked = load_config(changed(panel=PANEL), "x")
     assert '"panel":["second"]' in label.of(asked).model_dump_json()

@@ -9,6 +9,7 @@ from vlprm.config.run import Config
 from vlprm.config.slices import engines
 from vlprm.config.slices.engines import PolicyEngine
 from vlprm.label_rules import AnyLabelRule
+from vlprm.records import Sampling
 
 
 class EstimateSlice(Block):
@@ -20,7 +21,14 @@ class EstimateSlice(Block):
     engine: PolicyEngine
     estimates: EstimateConfig
     rule: AnyLabelRule | None
-    """The rule that decides when to stop; None with ``draw: all``: another rule draws nothing."""
+    """The rule that decides what is drawn; None where all is: another rule draws nothing."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """The policy's, with the continuations' own ``max_tokens``."""
+        most = self.estimates.max_tokens
+        drawn = self.policy.sampling
+        return drawn.model_copy(update={"max_tokens": most}) if most else drawn
 
 
 def of(config: Config, policy: str) -> EstimateSlice:
