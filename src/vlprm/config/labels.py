@@ -19,6 +19,8 @@ from vlprm.config.named import (
     Variable,
 )
 from vlprm.label_rules import AnyLabelRule, Evidence
+from vlprm.label_rules.rule import EstimateRule
+from vlprm.label_rules.sides import Draw, Sides
 
 TIMEOUT_S = 600
 """A judge that thinks sends nothing until it is done: 8192 tokens at 14 a second."""
@@ -42,7 +44,7 @@ class EstimateConfig(Block):
         description="graded continuations that a step's side of the threshold takes, unless the "
         "ones that lack could not change it",
     )
-    draw: Literal["all", "until_decided", "sequential"] = Field(
+    draw: Draw = Field(
         default="all",
         description="all: values as published; until_decided: in rounds, and only where a label "
         "depends on it: the same labels, no values; sequential: a step is also left where a test "
@@ -93,6 +95,17 @@ class EstimateConfig(Block):
     def stops(self) -> bool:
         """Whether the label rule says what is drawn."""
         return self.draw != "all" or self.steps != "all"
+
+    def sides(self, rule: EstimateRule) -> Sides:
+        """On which side of the rule's threshold a step lies, and whether more may change it."""
+        return Sides(
+            rule,
+            continuations=self.continuations,
+            min_graded=self.min_graded,
+            failed_as=self.failed_as,
+            draw=self.draw,
+            error=self.error,
+        )
 
     @property
     def guesses(self) -> bool:

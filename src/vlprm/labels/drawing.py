@@ -14,7 +14,6 @@ from vlprm.config.labels import EstimateConfig
 from vlprm.label_rules.rule import EstimateRule, LabelRule
 from vlprm.labels import bisection
 from vlprm.labels.monte_carlo import estimate
-from vlprm.labels.sides import Sides
 from vlprm.records import Rollout, Verdict
 
 
@@ -30,17 +29,17 @@ def next_draws(
     ``checks``: those drawn so far by step, in the order of their numbers; a step whose prefix
     holds the final answer comes with all of its ``continuations``, which need no drawing.
     Without a ``rule`` (all draws of all steps) every step is drawn at once. With one a step is
-    drawn while the rule asks for it (``steps_to_estimate``) and its side of the threshold may still change:
-    labels, and reasons for none, are those of all draws. With ``draw: sequential`` a side is also
-    left where the test says so (``labels.sequential``); with ``steps: bisection`` one step at a
-    time is looked at (``labels.bisection``).
+    drawn while the rule asks for it (``steps_to_estimate``) and its side of the threshold may
+    still change: labels, and reasons for none, are those of all draws. With ``draw: sequential``
+    a side is also left where the test says so (``label_rules.sequential``); with ``steps:
+    bisection`` one step at a time is looked at (``labels.bisection``).
     """
     if rule is None:
         k = config.continuations
         return {step.index: range(k) for step in rollout.steps if step.index not in checks}
     if not isinstance(rule, EstimateRule):
         return {}
-    sides = Sides(config, rule)
+    sides = config.sides(rule)
     seen = {
         step: estimate(rollout.id, step, own, failed_as=config.failed_as)
         for step, own in checks.items()

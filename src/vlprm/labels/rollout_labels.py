@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from vlprm.config.labels import EstimateConfig
 from vlprm.label_rules.rule import DroppedError, EstimateRule, LabelRule, Seen, unlabelled
 from vlprm.labels.bisection import following
-from vlprm.labels.sides import Sides
 from vlprm.records import Rollout, StepEstimate, StepLabel, Verdict
 
 
@@ -35,7 +34,7 @@ def label_rollout(
         return [], str(reason)
     above: list[bool | None] = [None] * len(rollout.steps)
     if isinstance(rule, EstimateRule):
-        sides = Sides(drawn, rule) if drawn is not None else None
+        sides = drawn.sides(rule) if drawn is not None else None
         for item in estimates:
             above[item.step_index] = (
                 rule.above(item.n_correct, item.n_graded, min_graded)

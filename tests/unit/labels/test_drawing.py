@@ -16,7 +16,6 @@ from vlprm.label_rules.rule import EstimateRule
 from vlprm.labels.drawing import next_draws
 from vlprm.labels.monte_carlo import estimate
 from vlprm.labels.rollout_labels import label_rollout
-from vlprm.labels.sides import Sides
 from vlprm.records import Rollout, StepEstimate, Verdict
 
 RIGHT, WRONG, FAILED = Check(True, "text"), Check(False, "text"), Check(None, "text", "cut")
@@ -170,7 +169,7 @@ def test_sequential_draws_are_the_first_of_all_and_labels_follow_them(rule: Labe
             continue
         # the sides that ended the draws are those that the label rule reads
         found = label_rollout(item, estimates(tested, some), verdict, rule, drawn=tested)
-        sides = Sides(tested, rule)
+        sides = tested.sides(rule)
         above = {one.step_index: sides.of(one) for one in estimates(tested, some)}
         told = [_estimate(s, *SIDES[side]) for s, side in above.items()]
         assert found == label_rollout(item, told, verdict, rule, min_graded=2)

@@ -10,8 +10,7 @@ import pytest
 
 from vlprm.config.labels import EstimateConfig
 from vlprm.label_rules.monte_carlo import MonteCarlo
-from vlprm.labels.sequential import Counts, boundaries, ends, rounds
-from vlprm.labels.sides import Sides
+from vlprm.label_rules.sequential import Counts, boundaries, ends, rounds
 from vlprm.records import StepEstimate
 
 FailedAs = Literal["missing", "wrong"]
@@ -60,7 +59,7 @@ def test_the_share_of_orders_with_another_side_is_the_stated_one(
     """Every outcome of six draws, in every order, drawn as a stage draws them."""
     k, error, own = 6, 0.2, rule(threshold)
     asked = config(k, error, failed_as)
-    sides = Sides(asked, own)
+    sides = asked.sides(own)
     known = boundaries(own, k, asked.min_graded, error, failing=failed_as == "missing").errors
     left_early = 0
     for right in range(k + 1):
@@ -94,7 +93,7 @@ def test_no_outcome_of_sixteen_has_a_larger_error(threshold: float, error: float
 
 def test_a_step_is_asked_of_again_only_where_it_may_be_left() -> None:
     """At one half neither one draw nor two say anything, so four are one request."""
-    sides = Sides(config(16, 0.05), rule(0.5))
+    sides = config(16, 0.05).sides(rule(0.5))
     assert sides.next_end(seen((0, 0, 0), "missing")) == 4
     assert sides.of(seen((4, 0, 0), "missing")) is True
     assert sides.of(seen((0, 4, 0), "missing")) is False
@@ -104,7 +103,7 @@ def test_a_step_is_asked_of_again_only_where_it_may_be_left() -> None:
 
 
 def test_at_threshold_zero_nothing_is_guessed() -> None:
-    sides = Sides(config(16, 0.49), rule(0.0))
+    sides = config(16, 0.49).sides(rule(0.0))
     assert sides.next_end(seen((0, 0, 0), "missing")) == 1
     assert sides.settled(seen((1, 0, 0), "missing"))
     assert not sides.settled(seen((0, 8, 0), "missing"))
