@@ -5,7 +5,7 @@ estimates contradict, are the authors' own counts (``published_counts.csv``: spe
 1.2, stages A and B at threshold 0); a source of another kind is taken as the mean of theirs. A
 step's value is taken as nearly all or nothing: in the authors' published sample 180 of 182 steps
 have 0 or 16 right of 16 (``bench/adaptive_mc.py``). The rest is on the safe side: ``RIGHT``, and
-that no step is spared because another one was decided first.
+that no right step is spared because another one was decided first.
 """
 
 from __future__ import annotations
@@ -63,17 +63,26 @@ def _said(error: int | None) -> Verdict:
     return Verdict(rollout_id="", judge="", first_error=error, status="ok", raw="")
 
 
+def _seen(right: int, graded: int) -> StepEstimate:
+    return StepEstimate(rollout_id="", step_index=0, n_correct=right, n_graded=graded, n_failed=0)
+
+
 def _drawn(
     estimates: EstimateConfig, rule: EstimateRule, verdict: Verdict, values: tuple[float, ...]
 ) -> float:
     """Of a rollout whose steps have these shares of right continuations."""
     read = [values[step] for step in rule.reads(Seen([None] * len(values), verdict))]
     each = [step_draws(estimates, rule, value) for value in read]
-    if estimates.steps == "all" or not each:
-        return sum(each)
-    if min(read) == RIGHT:  # the last step is right
-        return each[-1]
-    return (1 + ceil(log2(len(read)))) * sum(each) / len(each)
+    if not each:
+        return 0.0
+    if estimates.steps == "bisection":
+        looks = 1 if min(read) == RIGHT else 1 + ceil(log2(len(read)))  # right: the last one is
+        return looks * sum(each) / len(each)
+    if estimates.doubtful_first and WRONG in read:  # the first wrong one spares the others
+        wrong = read.index(WRONG)
+        first = estimates.sides(rule).next_end(_seen(0, 0))
+        return sum(each[: wrong + 1]) + first * sum(value == WRONG for value in read[wrong + 1 :])
+    return sum(each)
 
 
 @cache
@@ -84,9 +93,7 @@ def step_draws(estimates: EstimateConfig, rule: EstimateRule, value: float) -> f
     while states:
         state = min(states, key=sum)
         chance, (right, drawn) = states.pop(state), (state[0], sum(state))
-        seen = StepEstimate(
-            rollout_id="", step_index=0, n_correct=right, n_graded=drawn, n_failed=0
-        )
+        seen = _seen(right, drawn)
         if sides.settled(seen):
             found += chance * drawn
             continue

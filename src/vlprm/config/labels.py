@@ -61,6 +61,11 @@ class EstimateConfig(Block):
         "bisection: the first step whose estimate is wrong is looked for by halving, as if no "
         "later one were right; rule monte_carlo",
     )
+    doubtful_first: bool = later(
+        False,
+        "after the first draws of its steps, only the most doubtful open step of a rollout is "
+        "drawn on until it is known, which may spare the others: fewer draws in more rounds",
+    )
     max_tokens: Annotated[int, Field(gt=0)] | None = later(
         None, "of a continuation, at most as many as of a rollout; null: as many"
     )
@@ -70,6 +75,14 @@ class EstimateConfig(Block):
         if self.min_graded > self.continuations:
             raise ValueError(
                 f"min_graded ({self.min_graded}) is more than continuations ({self.continuations})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _spares(self) -> Self:
+        if self.doubtful_first and self.draw == "all":
+            raise ValueError(
+                "doubtful_first is true, and draw is all; say draw: until_decided, or leave it out"
             )
         return self
 

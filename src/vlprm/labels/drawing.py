@@ -14,7 +14,7 @@ from vlprm.config.labels import EstimateConfig
 from vlprm.label_rules.rule import EstimateRule, LabelRule
 from vlprm.labels import bisection
 from vlprm.labels.monte_carlo import estimate
-from vlprm.records import Rollout, Verdict
+from vlprm.records import Rollout, StepEstimate, Verdict
 
 
 def next_draws(
@@ -32,7 +32,8 @@ def next_draws(
     drawn while the rule asks for it (``steps_to_estimate``) and its side of the threshold may
     still change: labels, and reasons for none, are those of all draws. With ``draw: sequential``
     a side is also left where the test says so (``label_rules.sequential``); with ``steps:
-    bisection`` one step at a time is looked at (``labels.bisection``).
+    bisection`` one step at a time is looked at (``labels.bisection``). ``doubtful_first`` leaves
+    labels alone: no rule minds in which order it learns of steps.
     """
     if rule is None:
         k = config.continuations
@@ -48,11 +49,25 @@ def next_draws(
     steps = len(rollout.steps)
     if config.steps == "bisection":
         settled = bisection.known(steps, settled)
-    wanted = rule.steps_to_estimate(rollout, verdict, settled)
+    wanted: Sequence[int] = rule.steps_to_estimate(rollout, verdict, settled)
     if config.steps == "bisection":
         wanted = bisection.next_look(steps, wanted)
+    elif config.doubtful_first:
+        wanted = _doubtful(wanted, seen)
     found: dict[int, range] = {}
     for step in wanted:
         so_far = seen.get(step, estimate(rollout.id, step, ()))
         found[step] = range(len(checks.get(step, ())), sides.next_end(so_far))
     return found
+
+
+def _doubtful(wanted: Sequence[int], seen: Mapping[int, StepEstimate]) -> Sequence[int]:
+    """Of open steps, those without a draw; once all have some, the one of the least value.
+
+    Where it turns out negative, most rules read no other: a rollout that is wrong from a step on
+    costs that step's draws alone.
+    """
+    untouched = [step for step in wanted if step not in seen]
+    if untouched or not wanted:
+        return untouched
+    return [min(wanted, key=lambda step: (seen[step].value or 0.0, -seen[step].n_graded, step))]

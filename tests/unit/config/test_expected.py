@@ -19,7 +19,7 @@ PAPER: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 def paper(rule: str = "consensus", threshold: float = 0.0, **keys: Any) -> Config:
     config = copy.deepcopy(PAPER)
-    config["labels"]["estimates"] |= keys
+    config["labels"]["estimates"] |= {"doubtful_first": False} | keys
     config["labels"]["rule"] |= {"name": rule, "threshold": threshold}
     return load_config(config, "x")
 
@@ -52,6 +52,11 @@ def test_cheaper_orders_take_fewer(source: str) -> None:
     ]
     assert made == sorted(made, reverse=True)
     assert made[2] > 1.5 * made[3]
+    together, first = (
+        continuations(paper(doubtful_first=first, draw="until_decided"), source)
+        for first in (False, True)
+    )
+    assert 0 < first < together
     judged = continuations(paper("agreement", 0.5, draw="sequential", error=0.05), source)
     assert 0 < judged < made[0]
 

@@ -50,6 +50,7 @@ REFUSED = [
     (soft("monte_carlo", steps="bisection"), "estimates.steps is not all"),
     (drawn(steps="bisection"), "the rule consensus reads every step"),
     (drawn(steps="halving"), "labels.estimates.steps"),
+    (drawn(doubtful_first=True), "doubtful_first is true, and draw is all"),
     (drawn(max_tokens=0), "labels.estimates.max_tokens"),
     (drawn(max_tokens=10**6), "1000000, and a rollout of policies.small has at most"),
 ]
@@ -83,7 +84,18 @@ def test_what_is_not_asked_for_is_in_no_slice() -> None:
     config = load_config(nano(), "x")
     shards = dict.fromkeys(config.data, 1)
     told = examples.of(config, shards).model_dump_json() + label.of(config).model_dump_json()
-    for key in ("panel", "keep", "subset", "soft", "caps", "weights", "leaks", "error", "steps"):
+    for key in (
+        "panel",
+        "keep",
+        "subset",
+        "soft",
+        "caps",
+        "weights",
+        "leaks",
+        "error",
+        "steps",
+        "doubtful_first",
+    ):
         assert f'"{key}"' not in told
     asked = load_config(changed(panel=PANEL), "x")
     assert '"panel":["second"]' in label.of(asked).model_dump_json()

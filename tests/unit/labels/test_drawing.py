@@ -84,6 +84,7 @@ def test_labels_are_those_of_all_draws(rule: LabelRule) -> None:
     for _ in range(300):
         k = int(rng.integers(1, 9))
         of = config(k, int(rng.integers(1, k + 1)), ("missing", "wrong")[rng.integers(2)])
+        of = of.model_copy(update={"doubtful_first": bool(rng.integers(2))})
         steps = int(rng.integers(0, 6))
         item = rollout(steps, finish_reason="stop" if rng.random() < 0.95 else "length")
         odds = rng.dirichlet((1.0, 1.0, 0.3), size=steps)
@@ -174,6 +175,21 @@ def test_sequential_draws_are_the_first_of_all_and_labels_follow_them(rule: Labe
         told = [_estimate(s, *SIDES[side]) for s, side in above.items()]
         assert found == label_rollout(item, told, verdict, rule, min_graded=2)
     assert fewer > 0 or exact
+
+
+def test_doubtful_first_spares_what_a_negative_step_decides() -> None:
+    """One step's draws instead of every step's, where all are wrong; the first in order counts."""
+    (rule, *_) = rules()
+    together = config(8, 4, "missing")
+    first = together.model_copy(update={"doubtful_first": True})
+    truth: Checks = {0: [RIGHT] * 8, 1: [WRONG] * 8, 2: [WRONG] * 8}
+    many, few = (drawn(of, rule, rollout(), says(None), truth, {}) for of in (together, first))
+    assert {step: len(own) for step, own in many.items()} == {0: 1, 1: 8, 2: 8}
+    assert {step: len(own) for step, own in few.items()} == {0: 1, 1: 8, 2: 1}
+    seen = {0: [WRONG, RIGHT, WRONG], 1: [WRONG, WRONG], 2: [WRONG]}
+    tested = first.model_copy(update={"draw": "sequential", "error": 0.05})
+    half = next(one for one in rules() if isinstance(one, EstimateRule) and one.threshold == 0.5)
+    assert list(next_draws(tested, half, rollout(), says(None), seen)) == [1]
 
 
 def test_without_a_rule_everything_is_drawn_at_once() -> None:

@@ -24,7 +24,7 @@ def test_gpu_hours_of_every_rule(tmp_path: Path) -> None:
 def test_a_day_and_the_profiles_own_limit(tmp_path: Path) -> None:
     config = copy.deepcopy(yaml.safe_load((ROOT / "config.yaml").read_text()))
     config["sources"]["raven"]["data"]["shard_size"] = 1500
-    config["labels"]["estimates"]["draw"] = "all"
+    config["labels"]["estimates"] |= {"draw": "all", "doubtful_first": False}
     (_, long) = check_times(plan_of(config), machine_of(tmp_path))
     assert long.state == "warning"
     assert "estimate teacher/raven" in long.what
