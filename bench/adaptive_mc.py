@@ -41,7 +41,7 @@ from PIL.Image import Image  # noqa: E402
 from vlprm.answers.equal import Check  # noqa: E402
 from vlprm.config import slices  # noqa: E402
 from vlprm.config.checked import load_config  # noqa: E402
-from vlprm.config.labels import EstimateConfig  # noqa: E402
+from vlprm.config.estimates import EstimateConfig  # noqa: E402
 from vlprm.config.reader import read_config  # noqa: E402
 from vlprm.config.slices.import_rollouts import ImportRolloutsSlice  # noqa: E402
 from vlprm.engines import load_policy  # noqa: E402

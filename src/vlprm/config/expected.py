@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 from math import ceil, comb, log2
 
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.published_counts import published_counts
 from vlprm.config.run import Config
 from vlprm.label_rules.rule import EstimateRule, Seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.run import Config
 
 UNFINISHED = {"wrong": "counts as wrong", "left_out": "is left out, on both sides of a difference"}

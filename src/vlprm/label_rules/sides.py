@@ -15,7 +15,7 @@ Draw = Literal["all", "until_decided", "sequential"]
 
 
 class Sides:
-    """Of one rule, for estimates that were drawn so (``config.labels.EstimateConfig``)."""
+    """Of one rule, for estimates that were drawn so (``config.estimates.EstimateConfig``)."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vlprm.answers.equal import Check
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules.rule import EstimateRule, LabelRule
 from vlprm.labels import bisection
 from vlprm.labels.monte_carlo import estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules.rule import DroppedError, EstimateRule, LabelRule, Seen, unlabelled
 from vlprm.labels.bisection import following
 from vlprm.records import Rollout, StepEstimate, StepLabel, Verdict

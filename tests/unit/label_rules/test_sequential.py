@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules.monte_carlo import MonteCarlo
 from vlprm.label_rules.sequential import Counts, boundaries, ends, rounds
 from vlprm.records import StepEstimate

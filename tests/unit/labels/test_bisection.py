@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.labels.test_drawing import FAILED, RIGHT, WRONG, Checks, drawn, estimates
 from tests.unit.labels.test_rollout_labels import rollout
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules.monte_carlo import MonteCarlo
 from vlprm.labels.bisection import following, known, next_look
 from vlprm.labels.rollout_labels import label_rollout

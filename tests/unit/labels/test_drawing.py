@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.labels.test_rollout_labels import rollout, says
 from vlprm.answers.equal import Check
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules import RULES, LabelRule
 from vlprm.label_rules.rule import EstimateRule
 from vlprm.labels.drawing import next_draws

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vlprm.config.block import Block
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.models import PolicyConfig
 from vlprm.config.run import Config
 from vlprm.config.slices import engines

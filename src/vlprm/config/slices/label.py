@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vlprm.config.block import Block, later
-from vlprm.config.labels import EstimateConfig, Keep
+from vlprm.config.estimates import EstimateConfig
+from vlprm.config.labels import Keep
 from vlprm.config.run import Config
 from vlprm.label_rules import AnyLabelRule
 
