@@ -131,10 +131,10 @@ class Grade(Record):
 class StepEstimate(Record):
     """Monte-Carlo value of a step: continuations from its prefix that end right.
 
-    Counts are of what was drawn. With ``estimates.draw: until_decided`` a step is left once its
-    side of the threshold is certain, and has no estimate where no label depends on it: then
-    ``n_graded`` is small where ``value`` is large, and only the side that ``value`` lies on means
-    anything, no mean or spread over steps.
+    Counts are of what was drawn. Without ``estimates.draw: all`` a step is left once its side of
+    the threshold is certain, or likely enough (``sequential``), and has no estimate where no label
+    depends on it: then ``n_graded`` is small where ``value`` is large, and only the side that
+    ``value`` lies on means anything, no mean or spread over steps.
     """
 
     rollout_id: str

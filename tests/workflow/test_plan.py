@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.workflow.runs import ROOT, Workdir, nano
+from vlprm.config.expected import PREFIXES
 
 
 def planned(folder: Path) -> dict[str, list[str]]:
@@ -45,12 +46,13 @@ def test_what_is_missing_is_planned_from_its_inputs(nano_run: Workdir, tmp_path:
     assert not list(root.rglob("*.tmp"))
 
 
-def test_continuations_of_rollouts_to_come_are_not_counted(tmp_path: Path) -> None:
-    """Nobody knows how many steps they will have; their own number is not passed off as it."""
+def test_continuations_of_rollouts_to_come_are_those_expected(tmp_path: Path) -> None:
+    """Nobody knows how many steps they will have."""
     Workdir(tmp_path).write_config(nano())
     source = nano()["sources"]["matrix-train"]
     drawn = source["data"]["n"] * source["rollouts"]
-    assert planned(tmp_path)["estimate"][3:7] == ["those", "of", f"~{drawn}", "rollouts"]
+    expected = round(PREFIXES * nano()["labels"]["estimates"]["continuations"] * drawn)
+    assert planned(tmp_path)["estimate"][3:5] == [f"~{expected:,}", "continuations"]
 
 
 def test_an_output_that_was_deleted_is_not_done(nano_run: Workdir, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ class Row:
     """Requests of the jobs that are planned from records."""
     configured: int = 0
     """Units of the jobs that are not: what the configuration counts (rollouts, candidates)."""
+    expected: float = 0.0
+    """Continuations that these rollouts will probably take (``config.expected``)."""
     answered: int = 0
     """Calls in the ledgers of those jobs: they are not made again."""
     seconds: float = 0.0
@@ -51,7 +53,7 @@ def plan_command(
     """What is still to be asked of models, rule by rule; nothing is asked.
 
     A job whose inputs are there is planned from them; of the others the configuration's counts are
-    taken (marked ~). Times are those of `vlprm doctor`.
+    taken, and what is assumed of continuations (marked ~). Times are those of `vlprm doctor`.
     """
     from vlprm.config.times import Times
     from vlprm.ledger.file import is_complete
@@ -77,12 +79,15 @@ def plan_command(
 
 
 def _add(row: Row, plan: Plan, job: Job, root: Path) -> None:
+    from vlprm.config.expected import continuations
     from vlprm.ledger.file import answered, ledger_of
 
     known = answered(ledger_of(root / job.path))
     requests = planned(plan, job, root, known)
     if requests is None:
         row.configured += job.units
+        if job.rule == "estimate":
+            row.expected += job.units * continuations(plan.config, job.keys[1])
     else:
         row.open += requests
     row.answered += len(known)
@@ -127,19 +132,15 @@ def planned(plan: Plan, job: Job, root: Path, known: frozenset[bytes]) -> int | 
 
 
 def _lines(rows: dict[str, Row]) -> Iterator[str]:
-    yield f"{'rule':<9} {'jobs':>6} {'done':>6}  {'to ask':>22} {'answered':>9} {'time':>12}"
+    yield f"{'rule':<9} {'jobs':>6} {'done':>6}  {'to ask':>26} {'answered':>9} {'time':>12}"
     for rule, row in rows.items():
         number = _number(rule, row)
         took = f"{row.gpu_hours:.1f} GPU h" if row.gpu_hours else f"{row.seconds / 60:.0f} min"
-        yield (f"{rule:<9} {row.jobs:>6} {row.done:>6}  {number:>22} {row.answered:>9,} {took:>12}")
+        yield (f"{rule:<9} {row.jobs:>6} {row.done:>6}  {number:>26} {row.answered:>9,} {took:>12}")
 
 
 def _number(rule: str, row: Row) -> str:
-    """What is to be asked. A rollout has as many continuations as it has steps, and nobody knows
-    how many before it is drawn: those of rollouts that are not planned are named by these."""
-    if rule != "estimate":
-        return f"{'~' if row.configured else ''}{row.open + row.configured:,} {ASKING[rule]}"
-    if not row.configured:
-        return f"{row.open:,} {ASKING[rule]}"
-    more = f"{row.open:,} + " if row.open else ""
-    return f"{more}those of ~{row.configured:,} rollouts"
+    """What is to be asked. Nobody knows how many steps a rollout has before it is drawn, nor when
+    its label is decided: its continuations are then those that are expected."""
+    counted = round(row.expected) if rule == "estimate" else row.configured
+    return f"{'~' if row.configured else ''}{row.open + counted:,} {ASKING[rule]}"

@@ -59,7 +59,6 @@ def problems(data: object) -> Iterator[Found]:
     yield from _engines(data)
     yield from _evidence(data)
     yield from _leaks(data)
-    yield from _soft(data)
     sources, benchmarks = table(data, "sources"), table(data, "benchmarks")
     for name in sources.keys() & benchmarks.keys():
         what = f"{name!r} is both a source and a benchmark"
@@ -240,19 +239,6 @@ def _leaks(data: object) -> Iterator[Found]:
     if at(data, "leaks", "drop") and at(data, "labels", "examples", "published"):
         what = "names kinds, and the conversations are given by labels.examples.published"
         yield ("leaks", "drop"), what, "say drop: [], or build the conversations"
-
-
-def _soft(data: object) -> Iterator[Found]:
-    """Values stand at the answers of turns alone, and only this run's conversations have them."""
-    if at(data, "labels", "examples", "soft") is not True:
-        return
-    if at(data, "labels", "examples", "published"):
-        what = "true, and the conversations are given by labels.examples.published"
-        yield ("labels", "examples", "soft"), what, "say soft: false, or build the conversations"
-    for name, recipe in table(data, "training").items():
-        if at(recipe, "label_positions") == "token_scan":
-            what = "token_scan, and labels.examples.soft is true: signs of the text have no value"
-            yield ("training", name, "label_positions"), what, "say assistant_turns"
 
 
 def _sizes(data: object) -> Iterator[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.run import Config
 
 UNFINISHED = {"wrong": "counts as wrong", "left_out": "is left out, on both sides of a difference"}
@@ -45,10 +46,21 @@ def _labels(config: Config) -> str:
     """What the training labels rest on."""
     labels, parts = config.labels, [f"rule {config.labels.rule.name}"]
     if labels.estimated and labels.estimates is not None:
-        k, stops = labels.estimates.continuations, labels.estimates.draw == "until_decided"
-        drawn = f"at most {k}, drawn until a label is decided" if stops else str(k)
+        drawn = _drawn(labels.estimates)
         parts.append(f"continuations per step: {drawn}")
     return "; ".join(parts)
+
+
+def _drawn(estimates: EstimateConfig) -> str:
+    """How many continuations of a step, and what ends them."""
+    told = {
+        "all": str(estimates.continuations),
+        "until_decided": f"at most {estimates.continuations}, drawn until a label is decided",
+        "sequential": f"at most {estimates.continuations}, a sequential test with an error of at "
+        f"most {estimates.error or 0:g} a step",
+    }[estimates.draw]
+    cut = f", cut at {estimates.max_tokens} tokens" if estimates.max_tokens else ""
+    return told + cut + ("; steps by bisection" if estimates.steps == "bisection" else "")
 
 
 def _unparsed(config: Config) -> str:

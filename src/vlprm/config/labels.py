@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from vlprm.config.block import Block, later
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.named import (
     Given,
     JudgePrompt,
@@ -24,34 +25,6 @@ TIMEOUT_S = 600
 """A judge that thinks sends nothing until it is done: 8192 tokens at 14 a second."""
 
 Subset = Literal["all", "no_perception", "reasoning_errors"]
-
-
-class EstimateConfig(Block):
-    """Continuations of every step prefix."""
-
-    continuations: int = Field(gt=0, description="drawn from each prefix (published: 16)")
-    failed_as: Literal["missing", "wrong"] = Field(
-        description="failed or cut continuations: left out of the share, or counted as wrong "
-        "(as published)"
-    )
-    min_graded: int = Field(
-        gt=0,
-        description="graded continuations that a step's side of the threshold takes, unless the "
-        "ones that lack could not change it",
-    )
-    draw: Literal["all", "until_decided"] = Field(
-        default="all",
-        description="all: values as published; until_decided: in rounds, and only where a label "
-        "depends on it: the same labels, no values",
-    )
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.min_graded > self.continuations:
-            raise ValueError(
-                f"min_graded ({self.min_graded}) is more than continuations ({self.continuations})"
-            )
-        return self
 
 
 class JudgeConfig(Block):
@@ -188,6 +161,19 @@ class LabelFactory(Block):
             )
         if self.estimates.draw != "all":
             raise ValueError("examples.soft is true, and estimates.draw is not all; say all")
+        if self.estimates.steps != "all":
+            raise ValueError("examples.soft is true, and estimates.steps is not all; say all")
+        return self
+
+    @model_validator(mode="after")
+    def _halves(self) -> Self:
+        if not self.estimated or self.estimates is None or self.estimates.steps == "all":
+            return self
+        if not getattr(self.rule, "halves", False):
+            raise ValueError(
+                f"estimates.steps is {self.estimates.steps}, and the rule {self.rule.name} reads "
+                "every step; say steps: all, or name monte_carlo"
+            )
         return self
 
     @model_validator(mode="after")
@@ -222,5 +208,5 @@ class LabelFactory(Block):
     @property
     def judged_first(self) -> bool:
         """Whether estimates are drawn after the verdicts, where these leave a label open."""
-        stops = self.estimates is not None and self.estimates.draw == "until_decided"
+        stops = self.estimates is not None and self.estimates.stops
         return stops and self.estimated and self.judged

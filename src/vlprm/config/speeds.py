@@ -8,6 +8,9 @@ mini experiment's models on one core. A rehearsal's own figures replace all of t
 
 from __future__ import annotations
 
+import math
+
+from vlprm.config.expected import PREFIXES, continuations
 from vlprm.config.models import ModelConfig
 from vlprm.config.run import Config
 from vlprm.config.work import Job
@@ -29,16 +32,11 @@ START, READ_GB = 60.0, 0.5
 
 ROLLOUT_TOKENS = 400.0
 """Mean of 64 published candidates (MathVista, upstream's result file): 375."""
-PREFIXES = 8.7
-"""Continued prefixes per rollout: 71.5 million continuations of 515,400 rollouts x 16."""
 LEFT = 0.5
 """Share of a solution that a continuation still draws, over all its prefixes."""
 CONVERSATION_TOKENS = 2_000.0
 """Of a training conversation: the scored candidates above have 1,977."""
 
-DRAWN_UNTIL_DECIDED = 0.25
-"""Share of all continuations that are still drawn ``until_decided``; an assumption on the safe
-side, no measurement: a right step takes one, a step that is never right takes all of its own."""
 JUDGE_SECONDS = 30.0
 """One reply of a judge behind an API; an assumption, no measurement."""
 CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 530.0, 15.0, 5.0
@@ -73,9 +71,9 @@ def unit_seconds(job: Job, config: Config) -> float:
         return JUDGE_SECONDS / (judge.concurrency or 1)
     model = _models(job, config)[0]
     if job.rule in ("rollout", "estimate"):
-        completions = _continuations(config) if job.rule == "estimate" else 1.0
-        tokens = ROLLOUT_TOKENS * (LEFT if job.rule == "estimate" else 1.0)
-        return completions * _drawn(model, tokens)
+        if job.rule == "rollout":
+            return _drawn(model, ROLLOUT_TOKENS)
+        return continuations(config, job.keys[1]) * _drawn(model, continued_tokens(config))
     if job.rule in ("score", "rank"):
         return 1 / (SCORED * _scale(model)) if model.gpus else 1 / CPU_SCORED
     if job.rule == "train":
@@ -85,12 +83,10 @@ def unit_seconds(job: Job, config: Config) -> float:
     return _searched(job, config)
 
 
-def _continuations(config: Config) -> float:
-    """Drawn for one rollout."""
-    estimates = config.labels.estimates
-    k = estimates.continuations if estimates else 0
-    stops = estimates is not None and estimates.draw == "until_decided"
-    return PREFIXES * k * (DRAWN_UNTIL_DECIDED if stops else 1.0)
+def continued_tokens(config: Config) -> float:
+    """Of a continuation."""
+    most = config.labels.estimates.max_tokens if config.labels.estimates else None
+    return min(ROLLOUT_TOKENS * LEFT, most or math.inf)
 
 
 def _searched(job: Job, config: Config) -> float:

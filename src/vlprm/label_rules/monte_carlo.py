@@ -12,6 +12,7 @@ class MonteCarlo(EstimateRule):
     """``monte_carlo``: estimates alone; no judge is asked."""
 
     needs: ClassVar[frozenset[Evidence]] = frozenset({Evidence.ESTIMATES})
+    halves: ClassVar[bool] = True
 
     name: Literal["monte_carlo"]
 

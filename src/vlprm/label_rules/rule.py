@@ -115,6 +115,9 @@ class EstimateRule(LabelRule):
     (``decided``), so that a stage can draw until no label depends on more.
     """
 
+    halves: ClassVar[bool] = False
+    """It asks which step is the first negative one and nothing else, so that halving finds it."""
+
     threshold: float = Field(
         ge=0, lt=1, allow_inf_nan=False, description="a step at or below it is negative"
     )

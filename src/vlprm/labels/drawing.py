@@ -8,25 +8,13 @@ decided are the first ones of all draws.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 
 from vlprm.answers.equal import Check
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules.rule import EstimateRule, LabelRule
+from vlprm.labels import bisection
 from vlprm.labels.monte_carlo import estimate
-from vlprm.records import Rollout, Verdict
-
-
-def rounds(k: int) -> tuple[int, ...]:
-    """Sizes of the rounds of at most ``k`` draws: 1, 1, 2, 4, 8, ..., the last one cut.
-
-    Each doubles what was drawn: at most twice the draws that one at a time would take, in
-    log2(k) + 1 rounds. Most right steps end after the first.
-    """
-    sizes: list[int] = []
-    while sum(sizes) < k:
-        sizes.append(min(max(1, sum(sizes)), k - sum(sizes)))
-    return tuple(sizes)
+from vlprm.records import Rollout, StepEstimate, Verdict
 
 
 def next_draws(
@@ -40,35 +28,46 @@ def next_draws(
 
     ``checks``: those drawn so far by step, in the order of their numbers; a step whose prefix
     holds the final answer comes with all of its ``continuations``, which need no drawing.
-    Without a ``rule`` (``draw: all``) every step is drawn at once. With one a step is drawn while
-    the rule asks for it (``steps_to_estimate``) and its side of the threshold may still change:
-    labels, and reasons for none, are those of all draws.
+    Without a ``rule`` (all draws of all steps) every step is drawn at once. With one a step is
+    drawn while the rule asks for it (``steps_to_estimate``) and its side of the threshold may
+    still change: labels, and reasons for none, are those of all draws. With ``draw: sequential``
+    a side is also left where the test says so (``label_rules.sequential``); with ``steps:
+    bisection`` one step at a time is looked at (``labels.bisection``). ``doubtful_first`` leaves
+    labels alone: no rule minds in which order it learns of steps.
     """
-    k = config.continuations
     if rule is None:
+        k = config.continuations
         return {step.index: range(k) for step in rollout.steps if step.index not in checks}
     if not isinstance(rule, EstimateRule):
         return {}
-    ends = list(accumulate(rounds(k)))
-    wanted = rule.steps_to_estimate(rollout, verdict, _settled(config, rule, rollout, checks))
+    sides = config.sides(rule)
+    seen = {
+        step: estimate(rollout.id, step, own, failed_as=config.failed_as)
+        for step, own in checks.items()
+    }
+    settled = {step: sides.of(own) for step, own in seen.items() if sides.settled(own)}
+    steps = len(rollout.steps)
+    if config.steps == "bisection":
+        settled = bisection.known(steps, settled)
+    wanted: Sequence[int] = rule.steps_to_estimate(rollout, verdict, settled)
+    if config.steps == "bisection":
+        wanted = bisection.next_look(steps, wanted)
+    elif config.doubtful_first:
+        wanted = _doubtful(wanted, seen)
     found: dict[int, range] = {}
     for step in wanted:
-        drawn = len(checks.get(step, ()))
-        found[step] = range(drawn, next(end for end in ends if end > drawn))
+        so_far = seen.get(step, estimate(rollout.id, step, ()))
+        found[step] = range(len(checks.get(step, ())), sides.next_end(so_far))
     return found
 
 
-def _settled(
-    config: EstimateConfig,
-    rule: EstimateRule,
-    rollout: Rollout,
-    checks: Mapping[int, Sequence[Check]],
-) -> dict[int, bool | None]:
-    """Steps that no further continuation can change, with their side of the threshold."""
-    found: dict[int, bool | None] = {}
-    for step, own in checks.items():
-        seen = estimate(rollout.id, step, own, failed_as=config.failed_as)
-        remaining = config.continuations - len(own)
-        if rule.decided(seen.n_correct, seen.n_graded, remaining, config.min_graded):
-            found[step] = rule.above(seen.n_correct, seen.n_graded, config.min_graded)
-    return found
+def _doubtful(wanted: Sequence[int], seen: Mapping[int, StepEstimate]) -> Sequence[int]:
+    """Of open steps, those without a draw; once all have some, the one of the least value.
+
+    Where it turns out negative, most rules read no other: a rollout that is wrong from a step on
+    costs that step's draws alone.
+    """
+    untouched = [step for step in wanted if step not in seen]
+    if untouched or not wanted:
+        return untouched
+    return [min(wanted, key=lambda step: (seen[step].value or 0.0, -seen[step].n_graded, step))]

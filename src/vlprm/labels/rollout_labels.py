@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules.rule import DroppedError, EstimateRule, LabelRule, Seen, unlabelled
+from vlprm.labels.bisection import following
 from vlprm.records import Rollout, StepEstimate, StepLabel, Verdict
 
 
@@ -15,13 +17,15 @@ def label_rollout(
     rule: LabelRule,
     *,
     min_graded: int = 1,
+    drawn: EstimateConfig | None = None,
 ) -> tuple[list[StepLabel], str | None]:
     """The labels of a rollout, or an empty list and the reason (a ``label_rules.rule.Drop``).
 
     With ``after_first_error="stop"`` there are no labels after the first wrong step, and a
     conversation ends there; ``masked`` labels them None, ``negative`` 0. What an estimate with
     fewer than ``min_graded`` graded continuations says: ``EstimateRule.above``. An estimate that
-    was stopped early (``estimates.draw: until_decided``) says the same as a whole one.
+    was stopped early (``estimates.draw: until_decided``) says the same as a whole one; what ended
+    the draws otherwise is read with ``drawn``, the configuration of these estimates.
 
     Raises ValueError for estimates or a verdict of another rollout, or out of its range.
     """
@@ -30,8 +34,15 @@ def label_rollout(
         return [], str(reason)
     above: list[bool | None] = [None] * len(rollout.steps)
     if isinstance(rule, EstimateRule):
+        sides = drawn.sides(rule) if drawn is not None else None
         for item in estimates:
-            above[item.step_index] = rule.above(item.n_correct, item.n_graded, min_graded)
+            above[item.step_index] = (
+                rule.above(item.n_correct, item.n_graded, min_graded)
+                if sides is None
+                else sides.of(item)
+            )
+        if drawn is not None and drawn.steps == "bisection":
+            above = following(above)
     try:
         error, case = rule.first_error(Seen(above, verdict))
     except DroppedError as dropped:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
+
+from vlprm.config.published_counts import published_counts
 
 _COLUMNS = {
     "right": "A: judged right",
@@ -18,13 +18,6 @@ _COLUMNS = {
     "perception": "first error in perception",
     "reasoning": "in reasoning",
 }
-
-
-def published_counts() -> dict[str, dict[str, int]]:
-    """The published counts by kind of source."""
-    text = files("vlprm.pages").joinpath("published_counts.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines())
-    return {row.pop("kind"): {name: int(n) for name, n in row.items()} for row in rows}
 
 
 def label_counts_page(

@@ -2,7 +2,7 @@
 
 The continuation truly continues the prefix (upstream started a new assistant turn:
 rollout.py:386-388). A continuation that failed or was cut is counted apart, never as wrong.
-With ``draw: until_decided`` they are drawn in rounds (``labels.drawing``).
+Unless all are wanted they are drawn in rounds (``labels.drawing``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from vlprm.engines.recorded import RecordedPolicy
 from vlprm.io import parquet
 from vlprm.io.manifest import recorded, sha256_of
 from vlprm.io.solved import evidence, solved
+from vlprm.label_rules.rule import EstimateRule
 from vlprm.labels.drawing import next_draws
 from vlprm.labels.monte_carlo import estimate
 from vlprm.ledger.book import opened
@@ -32,7 +33,7 @@ from vlprm.stages import VERSIONS, In, Out
 
 CONTINUATIONS_PER_BATCH = 32_768
 """About 14 minutes of a 7B policy at 40 per second, 85 s at 384: the engine's last, half-empty
-minute weighs little, and a kill costs minutes. 16 of the paper's questions."""
+minute weighs little, and a kill costs minutes. 16 of the paper's questions where all are drawn."""
 
 
 def run(
@@ -83,7 +84,13 @@ def run(
 
 
 def _batches(config: EstimateSlice, solutions: Sequence[Rollout]) -> list[list[Rollout]]:
-    """Whole questions, until a batch asks for ``CONTINUATIONS_PER_BATCH``."""
+    """Whole questions, until a batch asks for ``CONTINUATIONS_PER_BATCH``.
+
+    Where a rule decides what is drawn, most of the rest never is, and later rounds are small: an
+    engine with a queue (vLLM) is asked for so many in the first round.
+    """
+    queued = config.rule is not None and config.engine.model.engines.policy == "vllm"
+    each = _first_round(config) if queued else config.estimates.continuations
     batches: list[list[Rollout]] = []
     asked = CONTINUATIONS_PER_BATCH
     for _, rollouts in groupby(solutions, key=lambda item: item.sample_id):
@@ -92,8 +99,15 @@ def _batches(config: EstimateSlice, solutions: Sequence[Rollout]) -> list[list[R
             asked = 0
         own = list(rollouts)
         batches[-1] += own
-        asked += sum(continuations(config, own))
+        asked += each * sum(_open(step) for item in own for step in item.steps)
     return batches
+
+
+def _first_round(config: EstimateSlice) -> int:
+    """Continuations of a prefix that the first round draws."""
+    if not isinstance(config.rule, EstimateRule):
+        return config.estimates.continuations
+    return config.estimates.sides(config.rule).next_end(estimate("", 0, ()))
 
 
 def continuations(config: EstimateSlice, solutions: Sequence[Rollout]) -> list[int]:
@@ -135,7 +149,7 @@ def _estimates(
             config.estimates, config.rule, item, said.get(item.id), checks[place]
         ).items()
     ]:
-        answers = engine.generate([item for _, _, item in requests], config.policy.sampling)
+        answers = engine.generate([item for _, _, item in requests], config.sampling)
         for (place, step, _), completions in zip(requests, answers, strict=True):
             item = batch[place]
             new = _checks(questions[item.sample_id], item, item.steps[step], completions)

@@ -63,6 +63,7 @@ def run(
                     verdict,
                     config.rule,
                     min_graded=config.min_graded or 1,
+                    drawn=config.estimates,
                 )
                 left_out = refused(config.keep, [verdict, *others])
                 if left_out is not None and unlabelled(rollout) is None:

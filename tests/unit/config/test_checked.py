@@ -105,11 +105,11 @@ def test_an_exponent_without_a_point_is_the_number_that_is_meant() -> None:
 def test_what_a_reused_block_gets_wrong_is_told_once(tmp_path: Path) -> None:
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
     file = tmp_path / "run.yaml"
-    file.write_text(text.replace("shard_size: 180", "shard_size: many"))
+    file.write_text(text.replace("shard_size: 1000", "shard_size: many"))
     with pytest.raises(ConfigError) as caught:
         load_config(read_config(file))
     (problem,) = caught.value.problems
-    assert problem.key == "sources.vqav2.data.shard_size (and 3 more from this line)"
+    assert problem.key == "sources.vqav2.data.shard_size (and 5 more from this line)"
 
 
 def test_two_searches_of_one_name_are_refused_with_both_lines(tmp_path: Path) -> None:

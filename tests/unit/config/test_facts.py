@@ -37,3 +37,23 @@ def test_what_an_answer_counts_as(unfinished: str, unparsed: str, cut: str, noth
     told = facts(Config.model_validate(config))
     assert told["unfinished"] == f"a solution cut at its limit {cut}"
     assert told["no answer found"] == nothing
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"draw": "all"}, "continuations per step: 8"),
+        ({}, "continuations per step: at most 8, drawn until a label is decided"),
+        (
+            {"draw": "sequential", "error": 0.05, "max_tokens": 9},
+            "at most 8, a sequential test with an error of at most 0.05 a step, cut at 9 tokens",
+        ),
+        ({"draw": "all", "steps": "bisection"}, "continuations per step: 8; steps by bisection"),
+    ],
+)
+def test_how_continuations_were_drawn(keys: dict[str, Any], told: str) -> None:
+    config = copy.deepcopy(MINI)
+    config["labels"]["estimates"] |= keys
+    if "steps" in keys:
+        config["labels"]["rule"]["name"] = "monte_carlo"
+    assert facts(Config.model_validate(config))["labels"].endswith(told)

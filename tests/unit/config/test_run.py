@@ -96,14 +96,15 @@ def test_a_judge_is_needed_for_the_truth_of_candidates_too() -> None:
 
 def test_another_rule_draws_no_other_estimates_unless_it_decides_when_to_stop() -> None:
     made = []
-    for draw in ("all", "until_decided"):
+    for keys in ({"draw": "all"}, {"draw": "until_decided"}, {"draw": "sequential", "error": 0.1}):
         for rule in ("consensus", "monte_carlo"):
             config = without(rule)
-            config["labels"]["estimates"]["draw"] = draw
+            config["labels"]["estimates"] |= keys
             chosen = slices.estimate.of(load_config(config, "run.yaml"), "small")
             made.append(chosen.model_dump_json())
     assert made[0] == made[1]
     assert made[2] != made[3]
+    assert made[4] != made[5]
 
 
 def test_shards_cover_a_data_set_once() -> None:

@@ -45,6 +45,7 @@ def test_counts_of_the_papers_run() -> None:
 def test_a_shard_too_large_is_told_with_one_that_fits() -> None:
     config = paper()
     config["sources"]["vqav2"]["data"]["shard_size"] = 1000
+    config["labels"]["estimates"] |= {"draw": "all", "doubtful_first": False}
     times = Times(plan_of(config))
     job = next(j for j in times.jobs if j.rule == "estimate" and j.keys[-1] == "vqav2")
     assert times.seconds(job) > 3600 * BOUND_HOURS

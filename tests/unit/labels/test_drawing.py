@@ -10,10 +10,10 @@ import pytest
 
 from tests.unit.labels.test_rollout_labels import rollout, says
 from vlprm.answers.equal import Check
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.label_rules import RULES, LabelRule
 from vlprm.label_rules.rule import EstimateRule
-from vlprm.labels.drawing import next_draws, rounds
+from vlprm.labels.drawing import next_draws
 from vlprm.labels.monte_carlo import estimate
 from vlprm.labels.rollout_labels import label_rollout
 from vlprm.records import Rollout, StepEstimate, Verdict
@@ -21,14 +21,8 @@ from vlprm.records import Rollout, StepEstimate, Verdict
 RIGHT, WRONG, FAILED = Check(True, "text"), Check(False, "text"), Check(None, "text", "cut")
 STATUSES: tuple[Any, ...] = ("ok", "ok", "ok", "ok", "unparsed", "refused", "error")
 Checks = dict[int, list[Check]]
-
-
-def test_rounds_double_what_was_drawn() -> None:
-    assert rounds(16) == (1, 1, 2, 4, 8)
-    assert rounds(8) == (1, 1, 2, 4)
-    assert rounds(12) == (1, 1, 2, 4, 4)
-    assert rounds(1) == (1,)
-    assert all(sum(rounds(k)) == k for k in range(1, 99))
+SIDES = {True: (2, 2), False: (0, 2), None: (0, 0)}
+"""Counts of two draws that say so."""
 
 
 def rules() -> list[LabelRule]:
@@ -90,6 +84,7 @@ def test_labels_are_those_of_all_draws(rule: LabelRule) -> None:
     for _ in range(300):
         k = int(rng.integers(1, 9))
         of = config(k, int(rng.integers(1, k + 1)), ("missing", "wrong")[rng.integers(2)])
+        of = of.model_copy(update={"doubtful_first": bool(rng.integers(2))})
         steps = int(rng.integers(0, 6))
         item = rollout(steps, finish_reason="stop" if rng.random() < 0.95 else "length")
         odds = rng.dirichlet((1.0, 1.0, 0.3), size=steps)
@@ -144,6 +139,57 @@ def test_where_the_judge_names_an_error_consensus_draws_nothing() -> None:
     assert next_draws(config(8, 4, "missing"), rule, rollout(), says(1), {}) == {}
     first = next_draws(config(8, 4, "missing"), rule, rollout(), says(None), {})
     assert first == {0: range(1), 1: range(1), 2: range(1)}
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.model_dump_json())
+def test_sequential_draws_are_the_first_of_all_and_labels_follow_them(rule: LabelRule) -> None:
+    """At threshold 0 they are those until decided, draw by draw; else fewer, and no label lacks."""
+    rng = np.random.default_rng(23)
+    fewer = 0
+    for _ in range(60):
+        k = int(rng.choice([1, 4, 6, 8]))
+        of = config(k, int(rng.integers(1, k + 1)), ("missing", "wrong")[rng.integers(2)])
+        tested = of.model_copy(update={"draw": "sequential", "error": 0.1})
+        item, steps = rollout(4), 4
+        odds = rng.dirichlet((1.0, 1.0, 0.3), size=steps)
+        truth = {
+            step: [(RIGHT, WRONG, FAILED)[place] for place in rng.choice(3, size=k, p=odds[step])]
+            for step in range(steps)
+        }
+        free = {3: [truth[3][0]] * k} if rng.random() < 0.5 else {}
+        truth |= free
+        verdict = verdicts(rng, steps)
+        until = drawn(of, rule, item, verdict, truth, free)
+        some = drawn(tested, rule, item, verdict, truth, free)
+        assert all(own == truth[step][: len(own)] for step, own in some.items())
+        exact = not isinstance(rule, EstimateRule) or rule.threshold == 0
+        if exact:
+            assert some == until
+        fewer += sum(map(len, until.values())) - sum(map(len, some.values()))
+        if not isinstance(rule, EstimateRule):
+            continue
+        # the sides that ended the draws are those that the label rule reads
+        found = label_rollout(item, estimates(tested, some), verdict, rule, drawn=tested)
+        sides = tested.sides(rule)
+        above = {one.step_index: sides.of(one) for one in estimates(tested, some)}
+        told = [_estimate(s, *SIDES[side]) for s, side in above.items()]
+        assert found == label_rollout(item, told, verdict, rule, min_graded=2)
+    assert fewer > 0 or exact
+
+
+def test_doubtful_first_spares_what_a_negative_step_decides() -> None:
+    """One step's draws instead of every step's, where all are wrong; the first in order counts."""
+    (rule, *_) = rules()
+    together = config(8, 4, "missing")
+    first = together.model_copy(update={"doubtful_first": True})
+    truth: Checks = {0: [RIGHT] * 8, 1: [WRONG] * 8, 2: [WRONG] * 8}
+    many, few = (drawn(of, rule, rollout(), says(None), truth, {}) for of in (together, first))
+    assert {step: len(own) for step, own in many.items()} == {0: 1, 1: 8, 2: 8}
+    assert {step: len(own) for step, own in few.items()} == {0: 1, 1: 8, 2: 1}
+    seen = {0: [WRONG, RIGHT, WRONG], 1: [WRONG, WRONG], 2: [WRONG]}
+    tested = first.model_copy(update={"draw": "sequential", "error": 0.05})
+    half = next(one for one in rules() if isinstance(one, EstimateRule) and one.threshold == 0.5)
+    assert list(next_draws(tested, half, rollout(), says(None), seen)) == [1]
 
 
 def test_without_a_rule_everything_is_drawn_at_once() -> None:

@@ -24,6 +24,7 @@ def test_gpu_hours_of_every_rule(tmp_path: Path) -> None:
 def test_a_day_and_the_profiles_own_limit(tmp_path: Path) -> None:
     config = copy.deepcopy(yaml.safe_load((ROOT / "config.yaml").read_text()))
     config["sources"]["raven"]["data"]["shard_size"] = 1500
+    config["labels"]["estimates"] |= {"draw": "all", "doubtful_first": False}
     (_, long) = check_times(plan_of(config), machine_of(tmp_path))
     assert long.state == "warning"
     assert "estimate teacher/raven" in long.what
@@ -34,7 +35,7 @@ def test_a_day_and_the_profiles_own_limit(tmp_path: Path) -> None:
         "set_resources": {"train": {"runtime_max": 600}},
     }
     (_, long, whole) = check_times(plan_of(config), machine_of(tmp_path, **limits))
-    assert "estimate teacher/vqav2 3." in long.what
+    assert "estimate teacher/vqav2 19." in long.what
     assert "vqav2: shard_size 9" in str(long.cure)
     assert "train vl-prm-7b" in whole.what
     assert "train vl-prm-3b" not in whole.what

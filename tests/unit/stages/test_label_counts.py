@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.keyed_run import rollout
+from vlprm.config.published_counts import published_counts
 from vlprm.config.slices.label_counts import LabelCountsSlice
 from vlprm.errors import UserError
 from vlprm.io import parquet
 from vlprm.metrics.label_counts import LabelCounts
-from vlprm.pages.label_counts import published_counts
 from vlprm.records import Rollout, Section, StepLabel, Verdict
 from vlprm.stages import label_counts
 

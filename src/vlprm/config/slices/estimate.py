@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from vlprm.config.block import Block
-from vlprm.config.labels import EstimateConfig
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.models import PolicyConfig
 from vlprm.config.run import Config
 from vlprm.config.slices import engines
 from vlprm.config.slices.engines import PolicyEngine
 from vlprm.label_rules import AnyLabelRule
+from vlprm.records import Sampling
 
 
 class EstimateSlice(Block):
@@ -20,7 +21,14 @@ class EstimateSlice(Block):
     engine: PolicyEngine
     estimates: EstimateConfig
     rule: AnyLabelRule | None
-    """The rule that decides when to stop; None with ``draw: all``: another rule draws nothing."""
+    """The rule that decides what is drawn; None where all is: another rule draws nothing."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """The policy's, with the continuations' own ``max_tokens``."""
+        most = self.estimates.max_tokens
+        drawn = self.policy.sampling
+        return drawn.model_copy(update={"max_tokens": most}) if most else drawn
 
 
 def of(config: Config, policy: str) -> EstimateSlice:
@@ -34,5 +42,5 @@ def of(config: Config, policy: str) -> EstimateSlice:
         policy=chosen,
         engine=engines.of(config, chosen.model, "policy"),
         estimates=estimates,
-        rule=config.labels.rule if estimates.draw == "until_decided" else None,
+        rule=config.labels.rule if estimates.stops else None,
     )
