@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vlprm.config import across
+from vlprm.config import across, paid
 from vlprm.config.named import Known
 from vlprm.config.reader import ConfigFile, Loc, Problem
 from vlprm.config.run import Config
@@ -57,7 +57,7 @@ def load_config(
             content = _replaced(content, _real(loc, file.data), number)
         config, errors = _validated(content, known)
     found = list(_explained(errors, file))
-    for loc, what, cure in across.problems(file.data):
+    for loc, what, cure in (*across.problems(file.data), *paid.problems(file.data)):
         found.append((loc, Problem(_path(loc), what, cure, file.line(loc))))
     again = tuple(item.key + "." for item in file.twice)  # only one of the two was looked at
     problems = [*file.twice, *(item for item in _once(found) if not item.key.startswith(again))]

@@ -8,6 +8,7 @@ mini experiment's models on one core. A rehearsal's own figures replace all of t
 
 from __future__ import annotations
 
+from vlprm.config.access import per_minute
 from vlprm.config.models import ModelConfig
 from vlprm.config.run import Config
 from vlprm.config.work import Job
@@ -41,6 +42,8 @@ DRAWN_UNTIL_DECIDED = 0.25
 side, no measurement: a right step takes one, a step that is never right takes all of its own."""
 JUDGE_SECONDS = 30.0
 """One reply of a judge behind an API; an assumption, no measurement."""
+JUDGE_PROMPT_TOKENS, JUDGE_REPLY_TOKENS = 2_000.0, 1_500.0
+"""Of one call to such a judge, picture and thoughts included; assumptions until some are made."""
 CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 530.0, 15.0, 5.0
 """Completions, candidates and conversations per second of the mini models (3 MB) on one core: the
 first measured alone, the other two beside other work (docs/rehearsal.md), so on the safe side."""
@@ -70,7 +73,8 @@ def unit_seconds(job: Job, config: Config) -> float:
         judge = beside or config.labels.judge
         if judge is None or judge.engine != "api":
             return 0.001
-        return JUDGE_SECONDS / (judge.concurrency or 1)
+        taken = per_minute(judge.endpoints, JUDGE_PROMPT_TOKENS + (judge.max_tokens or 0))
+        return max(JUDGE_SECONDS / (judge.concurrency or 1), 60 / taken if taken else 0.0)
     model = _models(job, config)[0]
     if job.rule in ("rollout", "estimate"):
         completions = _continuations(config) if job.rule == "estimate" else 1.0
