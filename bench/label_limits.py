@@ -37,7 +37,7 @@ from report import print_line  # noqa: E402
 MINUTE = 60.0
 MAX_TOKENS = 200
 LIMITS: dict[str, tuple[int | None, int | None]] = {
-    "a": (60, None), "b": (150, None), "c": (None, 20_000), "d": (90, 30_000),
+    "a": (24, None), "b": (60, None), "c": (None, 8_000), "d": (36, 12_000),
 }  # fmt: skip
 """Requests and tokens a minute."""
 
