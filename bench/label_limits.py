@@ -1,4 +1,4 @@
-"""Four endpoints of different limits, asked as fast as they allow: is any exceeded, and what is used?
+"""Four endpoints of different limits, asked as fast as they allow: is any exceeded, are all used?
 
 The endpoints are on this machine, two limited by requests, one by tokens, one by both. The judge's
 engine has more calls than they take. The server keeps when each call came and its tokens (prompt

@@ -129,7 +129,8 @@ async def said(
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     writer.write(
         f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{more}"
-        f"content-length: {len(body)}\r\n\r\n".encode() + body
+        f"content-length: {len(body)}\r\n\r\n".encode()
+        + body
     )
     await writer.drain()
     return True
@@ -167,9 +168,7 @@ def looped(schedule: Schedule = lambda item, number, body: "ok", **more: Any) ->
     """The endpoints while the block runs."""
     context = multiprocessing.get_context("fork")
     mine, theirs = context.Pipe()
-    process = context.Process(
-        target=_run, args=(Loopback(schedule, **more), theirs), daemon=True
-    )
+    process = context.Process(target=_run, args=(Loopback(schedule, **more), theirs), daemon=True)
     process.start()
     try:
         yield Client(mine.recv())

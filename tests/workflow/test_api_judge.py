@@ -1,5 +1,7 @@
-"""A judge behind several addresses, in a real workflow: its key is written nowhere, moving it reruns
-nothing, and no money is spent before somebody has said how much."""
+"""A judge behind several addresses, in a real workflow.
+
+Its key is written nowhere, moving it reruns nothing, and no money is spent before somebody has said
+how much."""
 
 from __future__ import annotations
 

@@ -202,7 +202,9 @@ def _lines(rows: dict[str, Row]) -> Iterator[str]:
     for rule, row in rows.items():
         number = _number(rule, row)
         took = f"{row.gpu_hours:.1f} GPU h" if row.gpu_hours else f"{row.seconds / 60:.0f} min"
-        yield (f"{rule:<11} {row.jobs:>6} {row.done:>6}  {number:>22} {row.answered:>9,} {took:>12}")
+        yield (
+            f"{rule:<11} {row.jobs:>6} {row.done:>6}  {number:>22} {row.answered:>9,} {took:>12}"
+        )
 
 
 def _number(rule: str, row: Row) -> str:

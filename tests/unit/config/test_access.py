@@ -47,7 +47,10 @@ def test_refused(config: dict[str, Any], what: str) -> None:
 
 
 def test_access_is_in_no_slice_and_is_handed_on_beside_it() -> None:
-    endpoints = [HERE | {"requests_per_minute": 60}, AZURE | {"api_version": "v", "deployment": "d"}]
+    endpoints = [
+        HERE | {"requests_per_minute": 60},
+        AZURE | {"api_version": "v", "deployment": "d"},
+    ]
     more = {"endpoints": endpoints, "budget": 5, "late_tries": 2, "base_url": "http://host/v1"}
     with_access = load_config(with_judge(PRICES, **more), "x")
     without = load_config(with_judge(base_url="http://host/v1"), "x")

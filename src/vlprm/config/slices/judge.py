@@ -7,7 +7,6 @@ from vlprm.config.block import Block, later
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.run import Config
 
-
 ACCOUNT = "accounts.sqlite"
 """In a run's results: what its judges have spent, and asked within the last minute."""
 

@@ -51,9 +51,7 @@ def answer(body: Any, names: tuple[str, ...]) -> Outcome:
         return failed("broken", f"another model answers: {body.model}")
     usage = _usage(body)
     if choice.finish_reason == "content_filter" or refusal:
-        return Outcome(
-            JudgeReply(text, "refused", "content filter or refusal", usage), "answered"
-        )
+        return Outcome(JudgeReply(text, "refused", "content filter or refusal", usage), "answered")
     if choice.finish_reason == "length":
         return Outcome(JudgeReply(text, "cut", "reply cut at max_tokens", usage), "answered")
     return Outcome(JudgeReply(text, "ok", usage=usage), "answered")
@@ -63,7 +61,9 @@ def _same_model(said: str, names: tuple[str, ...]) -> bool:
     """``o4-mini-2025-04-16`` is ``o4-mini``; ``org/model`` is ``model``."""
     last = said.rpartition("/")[2]
     known = {name for item in names for name in (item, item.rpartition("/")[2])}
-    return any(one == name or one.startswith(f"{name}-20") for one in (said, last) for name in known)
+    return any(
+        one == name or one.startswith(f"{name}-20") for one in (said, last) for name in known
+    )
 
 
 def _usage(body: Any) -> tuple[int, int] | None:
