@@ -171,7 +171,8 @@ class Account:
         (under_way,) = self._file.execute(
             "SELECT total(cost) FROM sent WHERE open = 1 AND bill = ?", (bill,)
         ).fetchone()
-        return Bill(*(row or (0, 0, 0, 0.0, 0.0)), open=under_way)
+        calls, prompt, reply, cost, lost = row or (0, 0, 0, 0.0, 0.0)
+        return Bill(calls, prompt, reply, cost, lost, under_way)
 
     def _room(self, quota: Quota, tokens: int, now: float) -> tuple[float, float]:
         """Share of the quota that is left, and seconds until the call fits; 0: now."""

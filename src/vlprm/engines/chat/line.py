@@ -59,7 +59,10 @@ class Line:
         """Whether it is known to take the key and to have the model."""
 
     async def call(self, messages: list[dict[str, Any]]) -> Outcome:
-        """Send once and wait, at most ``timeout_seconds`` altogether: a trickle is late, too."""
+        """Send once; wait for the connection, then ``timeout_seconds`` for the answer.
+
+        A server that sends a little now and then is late, too.
+        """
         import openai
 
         settings: dict[str, Any] = {}
@@ -67,12 +70,12 @@ class Line:
             settings["temperature"] = self._config.temperature
         seconds = self._config.timeout_seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds + min(seconds, CONNECT_S)):
                 raw = await self.client.chat.completions.with_raw_response.create(
                     model=self.model,
                     messages=messages,  # type: ignore[arg-type]
                     max_completion_tokens=self._config.max_tokens,
-                    timeout=openai.Timeout(seconds + 5, connect=CONNECT_S),
+                    timeout=openai.Timeout(seconds, connect=CONNECT_S),
                     **settings,
                 )
         except TimeoutError:
@@ -84,7 +87,10 @@ class Line:
             )
         except openai.APIConnectionError as error:
             # by name: the library chooses the module that it comes from
-            if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
+            cause = type(error.__cause__).__name__
+            if cause == "ReadTimeout":
+                return outcome.failed("late", outcome.LATE)
+            if cause in ("ConnectError", "ConnectTimeout", "PoolTimeout"):
                 return outcome.failed("busy", type(error).__name__)
             return outcome.failed("broken", type(error).__name__)
         except openai.OpenAIError as error:
