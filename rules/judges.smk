@@ -16,6 +16,7 @@ use rule judge as judge_panel with:
     resources:
         **booked("judge_panel"),
         timeout_seconds=lambda wc: CFG.labels.panel.judges[wc.judge].timeout_seconds,
+        access=lambda wc: slices.judge.told(CFG, R, wc.judge),
     params:
         config=lambda wc: slices.judge.of(CFG, wc.judge).model_dump_json(),
         version=VERSIONS["judge"],

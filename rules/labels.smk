@@ -17,13 +17,14 @@ rule judge:
         **booked("judge"),
         # changes no verdict: a resource, so that a change reruns nothing
         timeout_seconds=lambda wc: CFG.labels.judge.timeout_seconds,
+        access=lambda wc: slices.judge.told(CFG, R),
     params:
         config=lambda wc: slices.judge.of(CFG).model_dump_json(),
         version=VERSIONS["judge"],
     shell:
         "python -m vlprm.cli judge --samples {input.samples} --images {input.images}"
         " --rollouts {input.rollouts} --verdicts {output.verdicts}"
-        " --timeout-seconds {resources.timeout_seconds}"
+        " --timeout-seconds {resources.timeout_seconds} --access {resources.access:q}"
         " --config {params.config:q} > {log} 2>&1"
 
 

@@ -110,6 +110,8 @@ class JudgeReply:
     """cut: at the limit of tokens; refused: for good, asking again would not help; error: no reply
     for now (network, rate limit, server)."""
     error: str | None = None
+    usage: tuple[int, int] | None = None
+    """Tokens of prompt and reply as they are billed, where the endpoint says them."""
 
 
 class Judge(Protocol):

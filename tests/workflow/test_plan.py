@@ -17,7 +17,7 @@ def planned(folder: Path) -> dict[str, list[str]]:
          "--target-dir", str(folder)],
         cwd=ROOT, text=True, capture_output=True, check=True,
     )  # fmt: skip
-    return {line.split()[0]: line.split() for line in done.stdout.splitlines()[1:]}
+    return {line.split()[0]: line.split() for line in done.stdout.split("\n\n")[0].splitlines()[1:]}
 
 
 def test_nothing_is_left_of_a_complete_run(nano_run: Workdir) -> None:

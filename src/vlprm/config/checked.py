@@ -10,12 +10,13 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from vlprm.config import across, across_labels
+from vlprm.config import across, across_labels, paid
 from vlprm.config.named import Known
 from vlprm.config.reader import ConfigFile, Loc, Problem
 from vlprm.config.run import Config
@@ -57,7 +58,8 @@ def load_config(
             content = _replaced(content, _real(loc, file.data), number)
         config, errors = _validated(content, known)
     found = list(_explained(errors, file))
-    for loc, what, cure in (*across.problems(file.data), *across_labels.problems(file.data)):
+    crossed = (across, across_labels, paid)
+    for loc, what, cure in chain.from_iterable(item.problems(file.data) for item in crossed):
         found.append((loc, Problem(_path(loc), what, cure, file.line(loc))))
     again = tuple(item.key + "." for item in file.twice)  # only one of the two was looked at
     problems = [*file.twice, *(item for item in _once(found) if not item.key.startswith(again))]

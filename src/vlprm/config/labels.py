@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from vlprm.config.access import Budget, Endpoint, Endpoints
 from vlprm.config.block import Block, later
 from vlprm.config.estimates import EstimateConfig
 from vlprm.config.named import (
@@ -67,14 +68,43 @@ class JudgeConfig(Block):
         exclude=True,
         description="how long a call to an api judge waits for its answer",
     )
+    late_tries: int = Field(
+        default=1,
+        gt=0,
+        le=10,
+        exclude=True,
+        description="times that a call is made while it waits in vain, the first included",
+    )
+    endpoints: Endpoints = Field(
+        default=(),
+        exclude=True,
+        description="where the model is asked, each with its own limits; empty: at base_url",
+    )
+    budget: Budget | None = Field(
+        default=None,
+        exclude=True,
+        description="the most that its calls may cost in this run, or unlimited; null: nothing "
+        "that costs money is asked",
+    )
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
-        needed = ("model", "base_url", "max_tokens", "concurrency")
+    def _complete(self, info: ValidationInfo) -> Self:
+        if self.engine != "api":
+            return self
+        needed = ["model", "max_tokens", "concurrency"]
+        if info.context is not None and not self.endpoints:  # a slice holds no endpoints
+            needed.insert(1, "base_url")
         missing = [name for name in needed if getattr(self, name) is None]
-        if self.engine == "api" and missing:
+        if missing:
             raise ValueError(f"engine api needs {', '.join(missing)}")
         return self
+
+    @property
+    def asked_at(self) -> tuple[Endpoint, ...]:
+        """Its endpoints: those that are listed, else the one of base_url and api_key_env."""
+        if self.endpoints or self.base_url is None:
+            return self.endpoints
+        return (Endpoint.model_construct(base_url=self.base_url, key_env=self.api_key_env),)
 
     @property
     def on_login(self) -> bool:

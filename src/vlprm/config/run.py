@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from vlprm.config.access import Price
 from vlprm.config.base_model import BaseModelConfig
 from vlprm.config.benchmarks import GradingConfig
 from vlprm.config.block import Block
@@ -28,6 +29,7 @@ from vlprm.config.named import (
     PRMName,
     SearchName,
     Some,
+    Text,
 )
 from vlprm.config.rehearsal import Rehearsal
 from vlprm.config.training import PRMTrainingConfig
@@ -94,6 +96,9 @@ class Config(Block):
     evaluation: Evaluation
     metrics: MetricsConfig
     tables: TablesConfig
+    prices: dict[Text, Price] | None = Field(
+        default=None, description="of the models of api judges; null: their calls are not priced"
+    )
     leaks: LeakCheck | None = Field(
         default=None,
         description="benchmarks' questions and images among the sources; null: not asked",

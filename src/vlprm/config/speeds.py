@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from vlprm.config.access import per_minute
 from vlprm.config.expected import PREFIXES, continuations
 from vlprm.config.models import ModelConfig
 from vlprm.config.run import Config
@@ -39,6 +40,8 @@ CONVERSATION_TOKENS = 2_000.0
 
 JUDGE_SECONDS = 30.0
 """One reply of a judge behind an API; an assumption, no measurement."""
+JUDGE_PROMPT_TOKENS, JUDGE_REPLY_TOKENS = 2_000.0, 1_500.0
+"""Of one call to such a judge, picture and thoughts included; assumptions until some are made."""
 CPU_DRAWN, CPU_SCORED, CPU_TRAINED = 530.0, 15.0, 5.0
 """Completions, candidates and conversations per second of the mini models (3 MB) on one core: the
 first measured alone, the other two beside other work (docs/rehearsal.md), so on the safe side."""
@@ -68,7 +71,8 @@ def unit_seconds(job: Job, config: Config) -> float:
         judge = beside or config.labels.judge
         if judge is None or judge.engine != "api":
             return 0.001
-        return JUDGE_SECONDS / (judge.concurrency or 1)
+        taken = per_minute(judge.endpoints, JUDGE_PROMPT_TOKENS + (judge.max_tokens or 0))
+        return max(JUDGE_SECONDS / (judge.concurrency or 1), 60 / taken if taken else 0.0)
     model = _models(job, config)[0]
     if job.rule in ("rollout", "estimate"):
         if job.rule == "rollout":

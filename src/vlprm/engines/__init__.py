@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlprm.config.access import Access
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.models import ModelConfig
 from vlprm.config.placement import Placement
@@ -59,12 +60,14 @@ def load_scorer(
 
 
 @rehearsed.ready
-def load_judge(judge: JudgeConfig, store: ImageStore) -> Judge:
-    """The judge a configuration names."""
+def load_judge(
+    judge: JudgeConfig, store: ImageStore, access: Access | None = None, *, yes: bool = False
+) -> Judge:
+    """The judge a configuration names; ``yes``: somebody has agreed to what it costs."""
     if judge.engine == "truth":
         from vlprm.sources.truth import TruthJudge
 
         return TruthJudge()
     from vlprm.engines.judges import ChatJudge
 
-    return ChatJudge(judge, store)
+    return ChatJudge(judge, store, access, yes=yes)

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
+from vlprm.config.access import Access
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.slices.engines import EngineSlice
 from vlprm.engines import load_judge, load_policy, load_scorer
@@ -140,12 +141,22 @@ class RecordedJudge:
     generator's truth is no model and costs nothing: what it says is not recorded.
     """
 
-    def __init__(self, book: Book, config: JudgeConfig, images: Path) -> None:
+    def __init__(
+        self,
+        book: Book,
+        config: JudgeConfig,
+        images: Path,
+        access: Access | None = None,
+        *,
+        yes: bool = False,
+    ) -> None:
         self._book, self._kept = book, config.engine == "api"
         self._config = config
         self._final_errors = config.errors == "final"
         self._store = store = ImageStore(images)
-        self._started = _once(lambda: load_judge(config, store))
+        self._started = _once(lambda: load_judge(config, store, access, yes=yes))
+        self.usage: dict[bytes, tuple[int, int]] = {}
+        """Tokens of prompt and reply of the replies that were handed on, where they are known."""
 
     def judge(
         self, requests: Sequence[JudgeRequest], attempt: int = 0
@@ -166,10 +177,16 @@ class RecordedJudge:
             if known is None:
                 missing.append(key)
             else:
+                self._count(key, known)
                 yield from ((place, known) for place in places[key])
         if missing:
             for key, reply in self._asked({key: requests[places[key][0]] for key in missing}):
+                self._count(key, reply)
                 yield from ((place, reply) for place in places[key])
+
+    def _count(self, key: bytes, reply: JudgeReply) -> None:
+        if reply.usage is not None:
+            self.usage[key] = reply.usage
 
     def _asked(self, asked: dict[bytes, JudgeRequest]) -> Iterator[tuple[bytes, JudgeReply]]:
         keys, requests = list(asked), list(asked.values())

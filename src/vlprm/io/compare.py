@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 Outcome = Literal["same", "differs", "missing"]
 VOLATILE = (
-    *("*.timing.json", "*.log", "*.tmp", "*.ledger", "*.running.json"),
+    *("*.timing.json", "*.log", "*.tmp", "*.ledger", "*.running.json", "*.sqlite*"),
     *("report.html", "ro-crate-metadata.json"),
 )
 VOLATILE_FOLDERS = frozenset({"logs", ".snakemake"})

@@ -78,6 +78,7 @@ def _runnable(plan: Plan, machine: Machine) -> Iterator[Finding]:
     yield from _rights(machine)
     yield from _fetching(plan, machine, needs.results_gb())
     yield from inputs.check_keys(needs.keys())
+    yield from inputs.check_budgets(needs.unpaid())
 
 
 def _memory(plan: Plan, machine: Machine, needs: Needs) -> Iterator[Finding]:

@@ -54,6 +54,16 @@ def check_keys(keys: Mapping[str, str]) -> Iterator[Finding]:
         yield ok("keys", f"set: {named(sorted(keys))}" if keys else "none needed")
 
 
+def check_budgets(judges: Sequence[str]) -> Iterator[Finding]:
+    """Nothing that costs money is asked before somebody has said how much it may cost."""
+    if judges:
+        yield failure(
+            "budget",
+            f"calls of {named(judges)} cost money, and no budget is given",
+            "see `vlprm plan`, then set labels.judge.budget (a number, or unlimited)",
+        )
+
+
 def check_hub_token(pending: Sequence[Download]) -> Iterator[Finding]:
     """A token for the Hub, where something behind a licence is still to be fetched."""
     gated = [item.name for item in pending if item.hub is not None and item.hub.gated]

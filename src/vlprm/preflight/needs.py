@@ -52,11 +52,20 @@ class Needs:
     def keys(self) -> dict[str, str]:
         """Environment variables that must hold a key, with the reason."""
         return {
-            judge.api_key_env: f"judge {judge.name}"
-            for judge, verdicts in self._judges()
-            if judge.engine == "api" and judge.api_key_env is not None
-            if not all(self._there(path) for path in verdicts)
+            item.key_env: f"judge {judge.name}"
+            for judge in self._asked()
+            for item in judge.asked_at
+            if item.key_env is not None
         }
+
+    def unpaid(self) -> list[str]:
+        """Judges whose calls cost money, still to be made, and nobody has said how much."""
+        prices = self.config.prices or {}
+        return [
+            judge.name
+            for judge in self._asked()
+            if judge.budget is None and judge.model in prices and not prices[judge.model].free
+        ]
 
     def results_gb(self) -> float:
         """Rough size of what the run still writes: checkpoints, pictures, records."""
@@ -106,6 +115,12 @@ class Needs:
         if not self._trained() or self.config.labels.examples.published:
             return []
         return [name for name in self.config.sources if name not in self.plan.published]
+
+    def _asked(self) -> Iterator[JudgeConfig]:
+        """Judges behind an address that are still to be asked."""
+        for judge, verdicts in self._judges():
+            if judge.engine == "api" and not all(self._there(path) for path in verdicts):
+                yield judge
 
     def _judges(self) -> Iterator[tuple[JudgeConfig, list[str]]]:
         """Every judge with the tables of its verdicts, the one whose word counts last."""

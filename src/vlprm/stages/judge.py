@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
+
+from pydantic import ValidationError
 
 from vlprm import prompts
 from vlprm.benchmarks import question_text
+from vlprm.config.access import Access, per_minute
 from vlprm.config.labels import TIMEOUT_S
 from vlprm.config.slices.judge import JudgeSlice
 from vlprm.engines.recorded import RecordedJudge
-from vlprm.io import parquet
+from vlprm.errors import UserError
+from vlprm.io import meter, parquet
 from vlprm.io.manifest import recorded
 from vlprm.io.solved import solved
 from vlprm.labels.verdicts import parse_verdict
+from vlprm.ledger.account import read_bill
 from vlprm.ledger.book import opened
 from vlprm.progress import chunks
 from vlprm.prompts import sha256_of_all
@@ -35,8 +41,13 @@ def run(
     timeout_seconds: Annotated[
         int, Argument("how long a call to an api judge waits for its answer", least=1)
     ] = TIMEOUT_S,
+    access: Annotated[
+        str, Argument("endpoints, price and budget of an api judge (JSON); empty: its base_url")
+    ] = "",
+    yes: Annotated[bool, Argument("ask a judge that costs money without a budget")] = False,
 ) -> None:
     """Read rollouts, write one verdict each."""
+    reached = _access(access)
     judge = config.judge.model_copy(update={"timeout_seconds": timeout_seconds})
     with (
         recorded(
@@ -51,9 +62,9 @@ def run(
     ):
         own = solved(samples, rollouts)
         questions, solutions = own.questions, own.solutions
-        asking = RecordedJudge(book, judge, images)
+        asking = RecordedJudge(book, judge, images, reached, yes=yes)
         found = book.work(
-            chunks(solutions, ROLLOUTS_PER_BATCH),
+            chunks(solutions, _batch(reached, judge.max_tokens)),
             lambda batch: fold(config, batch, _asked(config, asking.judge, questions, batch)),
         )
         counts["rollouts"] = len(solutions)
@@ -61,6 +72,30 @@ def run(
             counts[name] = 0
         keys = own.keys | ({"judge": config.panel} if config.panel else {})
         parquet.write(_counted(found, counts), verdicts, Verdict, keys=keys)
+        if asking.usage:
+            counts["prompt_tokens"] = sum(prompt for prompt, _ in asking.usage.values())
+            counts["reply_tokens"] = sum(reply for _, reply in asking.usage.values())
+        if reached.price is not None and reached.paid and reached.account:
+            bill = read_bill(Path(reached.account), reached.bill)
+            meter.note(f"spent_{reached.price.currency}", round(bill.spent, 6))
+            counts.note += f"; the run has spent {bill.spent:.2f} {reached.price.currency} so far"
+
+
+def _access(text: str) -> Access:
+    """Raises UserError where the argument is not what the rule hands on."""
+    try:
+        return Access.model_validate_json(text or "{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the whole"
+        what = f"{key}: {first['msg']}"
+        raise UserError(what, where="--access", cure="pass it as the rule does") from error
+
+
+def _batch(access: Access, max_tokens: int | None) -> int:
+    """Rollouts between two waits for the slowest: what fast endpoints take in ten minutes."""
+    most = per_minute(access.endpoints, max_tokens or 1) if access.endpoints else 0
+    return max(ROLLOUTS_PER_BATCH, int(10 * (most or 0)))
 
 
 def plan(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from vlprm.config.access import Access
 from vlprm.config.block import Block, later
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.run import Config
+
+ACCOUNT = "accounts.sqlite"
+"""In a run's results: what its judges have spent, and asked within the last minute."""
 
 
 class JudgeSlice(Block):
@@ -29,11 +33,39 @@ class JudgesSlice(Block):
 
 def of(config: Config, name: str | None = None) -> JudgeSlice:
     """The slice of the judge, or of one of the panel."""
+    beside = name if config.labels.panel is not None else None
+    return JudgeSlice(judge=chosen(config, name), panel=beside)
+
+
+def chosen(config: Config, name: str | None = None) -> JudgeConfig:
+    """The judge, or one of the panel, with how it is reached."""
     if name is not None and config.labels.panel is not None:
-        return JudgeSlice(judge=config.labels.panel.judges[name], panel=name)
+        return config.labels.panel.judges[name]
     if config.labels.judge is None:
         raise ValueError("labels.judge is null")
-    return JudgeSlice(judge=config.labels.judge)
+    return config.labels.judge
+
+
+def access(config: Config, root: str, name: str | None = None) -> Access:
+    """How a judge is reached and paid; ``root``: the folder of the run's results."""
+    judge = chosen(config, name)
+    if judge.engine != "api":
+        return Access()
+    found = Access(
+        endpoints=judge.endpoints,
+        late_tries=judge.late_tries,
+        price=(config.prices or {}).get(str(judge.model)),
+        budget=judge.budget,
+    )
+    if not found.kept:
+        return found
+    return found.model_copy(update={"bill": name or judge.name, "account": f"{root}/{ACCOUNT}"})
+
+
+def told(config: Config, root: str, name: str | None = None) -> str:
+    """The same for the stage's command: nothing where there is nothing to say."""
+    found = access(config, root, name)
+    return "" if found == Access() else found.model_dump_json(exclude_defaults=True)
 
 
 def side_by_side(config: Config, shards: dict[str, int]) -> JudgesSlice:
