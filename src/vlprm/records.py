@@ -276,11 +276,9 @@ class Metric(Record):
 
 
 BY_VERDICTS = "verdicts"
-"""``Metric.strategy`` of what is measured on steps."""
-BY_VERDICTS_WITHIN = {
-    section: f"{BY_VERDICTS}/{section.value}" for section in (Section.PERCEPTION, Section.REASONING)
-}
-"""The same within one section of the solutions."""
+_PARTS = (Section.PERCEPTION, Section.REASONING)
+BY_VERDICTS_WITHIN = {part: f"{BY_VERDICTS}/{part.value}" for part in _PARTS}
+"""``Metric.strategy`` of what is measured on steps: of all, and within one section."""
 
 
 class Message(Record):
