@@ -37,6 +37,8 @@ PATIENCE_S = 600.0
 IN_A_ROW = 4
 """From so many failures in a row on, an endpoint rests while others are asked."""
 TOLD_EVERY_S = 30.0
+_STEPS = 5
+"""Turns of the loop in which a call is on its way: it was entered now, so it is to be sent now."""
 _POLL_S = 1.0
 """Other jobs may free what this one waits for."""
 
@@ -129,6 +131,8 @@ class Dispatch:
         self._asked += 1
         self._running.add(task)
         task.add_done_callback(self._ended)
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
         return None
 
     def _open(self, now: float) -> list[Line] | float:
