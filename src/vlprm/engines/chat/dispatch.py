@@ -153,10 +153,14 @@ class Dispatch:
         return self._account.enter(quotas, prompt + reply, cost, self._access.most)
 
     def _without_money(self) -> float:
-        """Calls under way set the most aside; when they are back there may be room again."""
-        if not self._running:
-            self._fatal = no_money_left(self._access, self._account, len(self._waiting))
-        return math.inf
+        """Calls under way set the most aside; when they are back there may be room again, those of
+        other jobs included."""
+        if self._running:
+            return math.inf
+        if self._account.bill_of(self._account.bill).open:
+            return _POLL_S
+        self._fatal = no_money_left(self._access, self._account, len(self._waiting))
+        return 0.0
 
     async def _send(self, call: _Call, line: Line, number: int) -> None:
         assert call.body is not None
