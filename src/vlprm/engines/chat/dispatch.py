@@ -101,6 +101,9 @@ class Dispatch:
                 if not self._running and self._fatal is not None:
                     raise self._fatal
                 await self._pause(seconds)
+            if self._fatal is not None:  # of the last call
+                raise self._fatal
+            assert self._answered + self._failed == len(requests), "every request has its reply"
         finally:
             for task in self._running:
                 task.cancel()
