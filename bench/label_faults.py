@@ -269,6 +269,7 @@ def main() -> None:
         times = collections.Counter(call["item"] for call in calls if call["answered"])
         twice = sum(n > 1 for n in times.values())
         row = {"items": args.items, "kinds": kinds, "calls": len(calls), "runs": runs}
+        row |= {"wrong": wrong, "answered_twice": twice}
         print(json.dumps(row | {"seconds": round(time.monotonic() - began)}), flush=True)
         shard.clear()
         server.forget()

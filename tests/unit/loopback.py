@@ -88,7 +88,7 @@ class Loopback:
     async def misbehave(
         self, kind: str, asked: dict[str, Any], prompt: int, writer: asyncio.StreamWriter
     ) -> bool:
-        if kind in ("429", "500", "503", "429after"):
+        if kind in ("401", "429", "500", "503", "429after"):
             headers = {"retry-after": "0.2"} if kind == "429after" else {}
             return await said(writer, int(kind[:3]), {"error": {"message": "no"}}, headers)
         if kind == "filter":

@@ -16,7 +16,7 @@ from tests.unit.loopback import Client, looped
 from tests.workflow.runs import Workdir, nano
 
 KEY = "sk-this-key-must-appear-nowhere-7f3a"
-TARGETS = [f"results/nano/verdicts/small/matrix-train/{shard}.parquet" for shard in ("000", "001")]
+TARGET = "results/nano/verdicts/small/matrix-train/000.parquet"
 PRICES = {"m": {"input": 1.0, "output": 4.0, "currency": "USD"}}
 
 
@@ -53,23 +53,22 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_is_written_nowhere_and_endpoints_move_freely(tmp_path: Path) -> None:
     workdir, seen, stop = Workdir(tmp_path / "run"), set(), threading.Event()
     with looped(keys=(KEY,)) as server:
-        unpaid = workdir.run(config_of(server, "a", budget=None), *TARGETS, check=False)
+        unpaid = workdir.run(config_of(server, "a", budget=None), TARGET, check=False)
         assert unpaid.returncode
         assert "labels.judge.budget" in unpaid.stdout
         assert server.record() == []
         watching = threading.Thread(target=command_lines, args=(stop, seen), daemon=True)
         watching.start()
-        ran = workdir.run(config_of(server, "a", "b"), *TARGETS)
+        ran = workdir.run(config_of(server, "a", "b"), TARGET)
         stop.set()
         watching.join()
         calls = server.record()
         assert {call["endpoint"] for call in calls} == {"a", "b"}
-        moved = workdir.run(config_of(server, "c", budget="unlimited"), "--dry-run", *TARGETS)
+        moved = workdir.run(config_of(server, "c", budget="unlimited"), "--dry-run", TARGET)
         assert "Nothing to be done" in moved.stdout
         # asked again from nothing but its ledger: nothing is sent to the new place
-        for target in TARGETS:
-            (workdir.path / target).unlink()
-        workdir.run(config_of(server, "c"), *TARGETS)
+        (workdir.path / TARGET).unlink()
+        workdir.run(config_of(server, "c"), TARGET)
         assert len(server.record()) == len(calls)
     assert any("vlprm.cli judge" in line for line in seen)
     assert not [line for line in seen if KEY in line]

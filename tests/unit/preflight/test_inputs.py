@@ -13,6 +13,7 @@ from vlprm.config.reader import read_config
 from vlprm.preflight.downloads import downloads, plan_lines
 from vlprm.preflight.finding import report
 from vlprm.preflight.inputs import (
+    check_budgets,
     check_cache,
     check_files,
     check_hub_token,
@@ -56,6 +57,23 @@ def test_the_judges_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("JUDGE_KEY", "sk-secret")
     assert "secret" not in report(check_keys(keys))[0]
     assert not Needs(plan_of(), tmp_path).keys()
+
+
+def test_a_judge_that_costs_money_needs_a_budget(tmp_path: Path) -> None:
+    config = nano()
+    endpoints = [
+        {"base_url": f"http://{name}/v1", "key_env": f"{name.upper()}_KEY"} for name in ("a", "b")
+    ]
+    config["labels"]["judge"] = JUDGE | {"endpoints": endpoints}
+    assert not Needs(plan_of(config), tmp_path).unpaid()
+    assert set(Needs(plan_of(config), tmp_path).keys()) == {"A_KEY", "B_KEY"}
+    config["prices"] = {"m": {"input": 1.0, "output": 2.0, "currency": "USD"}}
+    (found,) = check_budgets(Needs(plan_of(config), tmp_path).unpaid())
+    assert (found.state, found.what) == (
+        "failure", "calls of chat cost money, and no budget is given",
+    )  # fmt: skip
+    config["labels"]["judge"]["budget"] = "unlimited"
+    assert not list(check_budgets(Needs(plan_of(config), tmp_path).unpaid()))
 
 
 def test_the_keys_of_a_panel(tmp_path: Path) -> None:

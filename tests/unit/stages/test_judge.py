@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.unit.endpoint import Answer, serving
+from tests.unit.loopback import looped
 from tests.unit.puzzles import SPEC, questions
+from vlprm.config.access import Access, Endpoint, Price
 from vlprm.config.labels import JudgeConfig
 from vlprm.config.slices.judge import JudgeSlice
 from vlprm.errors import UserError
@@ -23,6 +26,9 @@ from vlprm.sources.matrix_text import solution
 from vlprm.stages import judge
 
 REPLY = "[Visual Elements]\n<analysis_2>\nwrong\n</analysis_2>\n<conclusion>Incorrect</conclusion>"
+
+
+NO_ACCESS = Access()
 
 
 class Shard:
@@ -48,13 +54,16 @@ class Shard:
         store.save(self.files["i"])
         parquet.write(rollouts, self.files["r"], Rollout, keys=keys | {"policy": "small"})
 
-    def judged(self, url: str, **settings: Any) -> list[Verdict]:
+    def judged(self, url: str, access: Access = NO_ACCESS, **settings: Any) -> list[Verdict]:
         config = JudgeConfig(
             name="m", engine="api", prompt="judge_stepwise_v1", model="m", max_tokens=99,
             base_url=url, api_key_env="JUDGE_KEY", **{"concurrency": 1, **settings},
         )  # fmt: skip
         files = (self.files[name] for name in "sirv")
-        judge.run(JudgeSlice(judge=config), *files, timeout_seconds=config.timeout_seconds)
+        judge.run(
+            JudgeSlice(judge=config), *files, timeout_seconds=config.timeout_seconds,
+            access=access.model_dump_json(exclude_defaults=True),
+        )  # fmt: skip
         return parquet.read(self.files["v"], Verdict)
 
 
@@ -200,6 +209,36 @@ def test_a_call_that_hangs_alone_is_made_once_and_stays_open(
 def test_how_long_is_waited_is_no_part_of_the_slice() -> None:
     config = JudgeConfig(name="t", engine="truth", prompt="judge_stepwise_v1", timeout_seconds=5)
     assert "timeout" not in JudgeSlice(judge=config).model_dump_json()
+
+
+def test_endpoints_move_freely_and_the_bill_is_beside_the_bytes(tmp_path: Path) -> None:
+    shard, manifest = Shard(tmp_path, 3), tmp_path / "v.parquet.manifest.json"
+
+    def run(name: str) -> tuple[bytes, bytes]:
+        access = Access(
+            endpoints=(Endpoint(base_url=server.endpoint(name), key_env="JUDGE_KEY"),),
+            price=Price(input=1.0, output=4.0, currency="USD"), budget=1.0, bill="m",
+            account=str(tmp_path / "accounts.sqlite"),
+        )  # fmt: skip
+        shard.judged("http://was.there/v1", access)
+        return shard.files["v"].read_bytes(), manifest.read_bytes()
+
+    with looped() as server:
+        first = run("a")
+        assert run("b") == first
+        assert [call["endpoint"] for call in server.record()] == ["a"] * 3
+    counts = json.loads(first[1])["counts"]
+    assert counts["reply_tokens"] == 150
+    assert counts["prompt_tokens"] > 0
+    timing = json.loads((tmp_path / "v.parquet.timing.json").read_text())
+    assert 0 < timing["notes"]["spent_USD"] < 0.01
+
+
+def test_access_that_is_none_is_one_message(tmp_path: Path) -> None:
+    files = (tmp_path / name for name in "sirv")
+    config = JudgeConfig(name="t", engine="truth", prompt="judge_stepwise_v1")
+    with pytest.raises(UserError, match="--access: budget"):
+        judge.run(JudgeSlice(judge=config), *files, access='{"budget": "much"}')
 
 
 def test_a_wrong_key_is_one_message(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ PATIENCE_S = 600.0
 IN_A_ROW = 4
 """From so many failures in a row on, an endpoint rests while others are asked."""
 TOLD_EVERY_S = 30.0
+_STEPS = 5
+"""Turns of the loop in which a call is on its way: it was entered now, so it is to be sent now."""
 _POLL_S = 1.0
 """Other jobs may free what this one waits for."""
 
@@ -99,6 +101,9 @@ class Dispatch:
                 if not self._running and self._fatal is not None:
                     raise self._fatal
                 await self._pause(seconds)
+            if self._fatal is not None:  # of the last call
+                raise self._fatal
+            assert self._answered + self._failed == len(requests), "every request has its reply"
         finally:
             for task in self._running:
                 task.cancel()
@@ -129,6 +134,8 @@ class Dispatch:
         self._asked += 1
         self._running.add(task)
         task.add_done_callback(self._ended)
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
         return None
 
     def _open(self, now: float) -> list[Line] | float:
@@ -149,10 +156,14 @@ class Dispatch:
         return self._account.enter(quotas, prompt + reply, cost, self._access.most)
 
     def _without_money(self) -> float:
-        """Calls under way set the most aside; when they are back there may be room again."""
-        if not self._running:
-            self._fatal = no_money_left(self._access, self._account, len(self._waiting))
-        return math.inf
+        """Calls under way set the most aside; when they are back there may be room again, those of
+        other jobs included."""
+        if self._running:
+            return math.inf
+        if self._account.bill_of(self._account.bill).open:
+            return _POLL_S
+        self._fatal = no_money_left(self._access, self._account, len(self._waiting))
+        return 0.0
 
     async def _send(self, call: _Call, line: Line, number: int) -> None:
         assert call.body is not None

@@ -47,6 +47,8 @@ class Line:
         judge."""
         self.endpoint, self._config = endpoint, config
         self.client = _client(endpoint)
+        # the library loads on first use, which would hold up the first call behind its entry
+        self._create = self.client.chat.completions.with_raw_response.create
         self.model = endpoint.deployment or endpoint.model or str(config.model)
         self._names = tuple({self.model, str(config.model)}) if checked else ()
         limits = endpoint.requests_per_minute, endpoint.tokens_per_minute
@@ -71,7 +73,7 @@ class Line:
         seconds = self._config.timeout_seconds
         try:
             async with asyncio.timeout(seconds + min(seconds, CONNECT_S)):
-                raw = await self.client.chat.completions.with_raw_response.create(
+                raw = await self._create(
                     model=self.model,
                     messages=messages,  # type: ignore[arg-type]
                     max_completion_tokens=self._config.max_tokens,

@@ -117,6 +117,22 @@ def test_a_wrong_key_a_model_that_lacks_and_a_dead_address_stop_before_the_first
         assert server.record() == []
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_key_that_is_refused_later_stops_the_run_and_what_is_under_way_is_kept(
+    concurrency: int,
+) -> None:
+    with looped(lambda item, number, body: "401" if item == 4 else "ok") as server:
+        config = JudgeConfig(
+            name="j", engine="api", prompt="judge_stepwise_v1", model="m", max_tokens=50,
+            base_url=server.endpoint("a"), concurrency=concurrency,
+        )  # fmt: skip
+        kept = []
+        with pytest.raises(UserError, match="answers 401"):
+            for place, _ in ChatJudge(config, ImageStore()).judge(requests(5)):
+                kept.append(place)
+        assert sorted(kept) == [0, 1, 2, 3]
+
+
 def test_keys_and_limits_are_looked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     where = {"base_url": "http://127.0.0.1:9/v1"}
     one = Endpoint(**where, key_env="GOOD_KEY")
