@@ -12,7 +12,7 @@ from vlprm import prompts
 from vlprm.benchmarks import question_text
 from vlprm.config.access import Access, per_minute
 from vlprm.config.labels import TIMEOUT_S
-from vlprm.config.slices.judge import JudgeSlice
+from vlprm.config.slices.judge import NOTHING, JudgeSlice
 from vlprm.engines.recorded import RecordedJudge
 from vlprm.errors import UserError
 from vlprm.io import meter, parquet
@@ -42,8 +42,8 @@ def run(
         int, Argument("how long a call to an api judge waits for its answer", least=1)
     ] = TIMEOUT_S,
     access: Annotated[
-        str, Argument("endpoints, price and budget of an api judge (JSON); empty: its base_url")
-    ] = "",
+        str, Argument("endpoints, price and budget of an api judge (JSON); none: its base_url")
+    ] = NOTHING,
     yes: Annotated[bool, Argument("ask a judge that costs money without a budget")] = False,
 ) -> None:
     """Read rollouts, write one verdict each."""
@@ -84,7 +84,7 @@ def run(
 def _access(text: str) -> Access:
     """Raises UserError where the argument is not what the rule hands on."""
     try:
-        return Access.model_validate_json(text or "{}")
+        return Access.model_validate_json("{}" if text == NOTHING else text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the whole"

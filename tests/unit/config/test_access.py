@@ -55,7 +55,7 @@ def test_access_is_in_no_slice_and_is_handed_on_beside_it() -> None:
     with_access = load_config(with_judge(PRICES, **more), "x")
     without = load_config(with_judge(base_url="http://host/v1"), "x")
     assert judge.of(with_access).model_dump_json() == judge.of(without).model_dump_json()
-    assert judge.told(without, "results/nano") == ""
+    assert judge.told(without, "results/nano") == judge.NOTHING
     told = Access.model_validate_json(judge.told(with_access, "results/nano"))
     assert told == judge.access(with_access, "results/nano")
     assert (told.bill, told.account) == ("chat", "results/nano/accounts.sqlite")

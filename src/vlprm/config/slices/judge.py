@@ -62,10 +62,14 @@ def access(config: Config, root: str, name: str | None = None) -> Access:
     return found.model_copy(update={"bill": name or judge.name, "account": f"{root}/{ACCOUNT}"})
 
 
+NOTHING = "none"
+"""A word, because an empty argument would be lost on the way to the command."""
+
+
 def told(config: Config, root: str, name: str | None = None) -> str:
-    """The same for the stage's command: nothing where there is nothing to say."""
+    """The same for the stage's command: ``none`` where there is nothing to say."""
     found = access(config, root, name)
-    return "" if found == Access() else found.model_dump_json(exclude_defaults=True)
+    return NOTHING if found == Access() else found.model_dump_json(exclude_defaults=True)
 
 
 def side_by_side(config: Config, shards: dict[str, int]) -> JudgesSlice:
