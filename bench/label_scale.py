@@ -146,6 +146,8 @@ def dry_run() -> tuple[float, float]:
     """Wall and processor seconds of ``snakemake -n`` on the paper's configuration."""
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as workdir:
+        for name in ("models", "configs"):
+            (Path(workdir) / name).symlink_to(ROOT / name)
         subprocess.run(
             [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--directory", workdir,
              "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(ROOT / "config.yaml")],
