@@ -14,7 +14,7 @@ or reason for none, are those of all draws. Two sets of outcomes:
 
 Targets, of the published rule (``consensus``): at threshold 0 at most 10 % of the draws and all
 labels equal; above 0 at least 3 times fewer at 97 % equal labels. Without a judge (``monte_carlo``)
-every step is read, and a step right 16 times of 16 takes 8 draws at threshold 0.8 to be sure enough.
+every step is read, and at threshold 0.8 a step that is right 16 times of 16 takes 8 draws.
 
 usage: python bench/adaptive_mc.py [--questions 128] [--error 0.05]
 """
