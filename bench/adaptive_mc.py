@@ -12,8 +12,9 @@ or reason for none, are those of all draws. Two sets of outcomes:
   the run's own stages, the truth as the judge. Its policy is right about half the time, so its
   steps lie nearer to a threshold than any published ones.
 
-Targets: with the published rule (``consensus``, threshold 0) at most 10 % of the draws and all
-labels equal; above 0 at least 3 times fewer at 97 % equal labels.
+Targets, of the published rule (``consensus``): at threshold 0 at most 10 % of the draws and all
+labels equal; above 0 at least 3 times fewer at 97 % equal labels. Without a judge (``monte_carlo``)
+every step is read, and at threshold 0.8 a step that is right 16 times of 16 takes 8 draws.
 
 usage: python bench/adaptive_mc.py [--questions 128] [--error 0.05]
 """
@@ -264,11 +265,12 @@ def report(found: Mapping[tuple[str, str, float, str], Row]) -> int:
     ok = []
     for name in ("published", "mini"):
         zero = found[name, "consensus", 0.0, "until_decided, doubtful first"]
-        above = [
-            row
+        above = {
+            (rule, t): row
             for (data, rule, t, order), row in found.items()
-            if data == name and rule == "consensus" and t > 0 and order == TESTED
-        ]
+            if data == name and t > 0 and order == TESTED
+        }
+        own = [row for (rule, _), row in above.items() if rule == "consensus"]
         exact = min(
             row.equal
             for (data, _, _, order), row in found.items()
@@ -277,9 +279,12 @@ def report(found: Mapping[tuple[str, str, float, str], Row]) -> int:
         line = f"adaptive_mc_{name}"
         ok += [
             print_line(f"{line}_equal_until_decided", 100 * exact, "% of rollouts", at_least=100),
-            print_line(f"{line}_equal_above_zero", 100 * min(r.equal for r in above),
-                       "% of rollouts, the least of thresholds", at_least=97),
-            print_line(f"{line}_fewer_above_zero", min(1 / r.share for r in above),
+            print_line(f"{line}_equal_above_zero", 100 * min(r.equal for r in above.values()),
+                       "% of rollouts, the least of rules and thresholds", at_least=97),
+            print_line(f"{line}_fewer_above_zero_any_rule",
+                       min(1 / r.share for r in above.values()),
+                       "times fewer draws, the least of rules and thresholds"),
+            print_line(f"{line}_fewer_above_zero", min(1 / r.share for r in own),
                        "times fewer draws, the least of thresholds", at_least=3),
             print_line(f"{line}_share_at_zero", 100 * zero.share, "% of draws", at_most=10),
         ]  # fmt: skip

@@ -39,6 +39,7 @@ _LARGEST = 1 << 20
 """Rows of a row group of other tables (pyarrow's own default)."""
 _CACHE = 96 << 20
 """Bytes of decoded row groups that ``Rows`` keeps."""
+_AHEAD = 256  # rows that ByKey decodes at a time
 _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -220,7 +221,7 @@ class Rows(Sequence[R]):
 class ByKey(Mapping[str, list[R]]):
     """Records by one of their keys (``rollout_id``), in file order; decoded when asked for.
 
-    Only the keys and their places are kept in memory.
+    Only keys and places are kept in memory, and the next rows while keys come in file order.
     """
 
     def __init__(
@@ -228,16 +229,23 @@ class ByKey(Mapping[str, list[R]]):
     ) -> None:
         self._rows = Rows(paths, record)
         self._places: dict[str, tuple[range, ...]] = {}
+        self._ahead: tuple[int, int, list[R]] = (0, 0, [])  # first, where the last run ended, rows
         start = 0
-        for length, name in (
-            frame(paths, record, [key], keys=keys)[key].rle().struct.unnest().iter_rows()
-        ):
-            run = range(start, start + length)
-            self._places[name] = (*self._places.get(name, ()), run)
+        runs = frame(paths, record, [key], keys=keys)[key].rle().struct.unnest()
+        for length, name in runs.iter_rows():
+            self._places[name] = (*self._places.get(name, ()), range(start, start + length))
             start += length
 
     def __getitem__(self, key: str) -> list[R]:
-        return [item for run in self._places[key] for item in self._rows[run.start : run.stop]]
+        return [item for run in self._places[key] for item in self._run(run.start, run.stop)]
+
+    def _run(self, start: int, stop: int) -> list[R]:
+        first, ended, rows = self._ahead
+        if not first <= start <= stop <= first + len(rows):
+            more = max(stop, start + _AHEAD) if start == ended else stop
+            first, rows = start, self._rows[start:more]
+        self._ahead = first, stop, rows  # replaced as a whole: threads need no lock
+        return rows[start - first : stop - first]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

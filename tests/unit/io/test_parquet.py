@@ -141,6 +141,11 @@ def test_records_by_key(tmp_path: Path, shards: list[Path]) -> None:
     assert len(found) == 100
     assert found["s/56#000"] == expected[168:171]  # across two files
     assert found.get("s/100#000") is None
+    names = [f"s/{row}#000" for row in range(100)]
+    for asked in (names, names[::-1], names[::7] + names, [names[3]] * 3 + names[2:]):
+        fresh = parquet.ByKey(shards, StepLabel, "rollout_id")
+        rows = [int(name[2:-4]) for name in asked]
+        assert [fresh[name] for name in asked] == [expected[3 * n : 3 * n + 3] for n in rows]
     assert list(found) == [f"s/{row}#000" for row in range(100)]
     parquet.write(expected[:6] + expected[1:2], tmp_path / "apart.parquet", StepLabel)
     apart = parquet.ByKey([tmp_path / "apart.parquet"], StepLabel, "rollout_id")

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.keyed_run import rollout
+from vlprm.config.estimates import EstimateConfig
 from vlprm.config.slices.label import LabelSlice
 from vlprm.errors import UserError
 from vlprm.io import parquet
 from vlprm.io.keys import keys_of
 from vlprm.label_rules.consensus import Consensus
+from vlprm.label_rules.monte_carlo import MonteCarlo
 from vlprm.records import Rollout, StepEstimate, StepLabel, Verdict
 from vlprm.stages import label
 
@@ -54,6 +56,37 @@ def test_a_rollout_without_a_verdict_is_dropped_with_its_reason(tmp_path: Path) 
         ("d/0/small#000", 0), ("d/1/small#000", 1), ("d/1/small#000", 0)
     ]  # fmt: skip
     assert "d/2/small#000,no verdict" in (tmp_path / "dropped.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("keys", "counts", "labels"),
+    [
+        ({}, {0: (4, 4), 1: (4, 4)}, []),  # too few graded of 16, by their counts
+        ({"draw": "sequential", "error": 0.05}, {0: (4, 4), 1: (0, 4)}, [1, 0]),
+        ({"draw": "until_decided", "steps": "bisection"}, {0: (0, 16)}, [0]),
+        ({"draw": "until_decided", "steps": "bisection"}, {1: (9, 9)}, [1, 1]),
+    ],
+)
+def test_what_ended_the_draws_is_what_labels_say(
+    tmp_path: Path, keys: dict[str, object], counts: dict[int, tuple[int, int]], labels: list[int]
+) -> None:
+    drawn = EstimateConfig.model_validate(
+        {"continuations": 16, "failed_as": "missing", "min_graded": 8} | keys
+    )
+    rule = MonteCarlo(name="monte_carlo", threshold=0.5, after_first_error="stop")
+    seen = [
+        StepEstimate(
+            rollout_id=SOLUTIONS[0].id, step_index=step, n_correct=right, n_graded=n, n_failed=0
+        )
+        for step, (right, n) in counts.items()
+    ]
+    files = {name: tmp_path / f"{name}.parquet" for name in ("r", "e", "l")}
+    parquet.write(SOLUTIONS[:1], files["r"], Rollout, keys=KEYS)
+    parquet.write(seen, files["e"], StepEstimate, keys=KEYS)
+    told = drawn if drawn.guesses else None
+    config = LabelSlice(rule=rule, min_graded=8, estimates=told)
+    label.run(config, files["r"], [files["e"]], [], [], files["l"], tmp_path / "dropped.csv")
+    assert [item.label for item in parquet.read(files["l"], StepLabel)] == labels
 
 
 def test_what_the_panel_does_not_share_is_dropped(tmp_path: Path) -> None:
