@@ -223,7 +223,7 @@ def killed(shard: Shard, server: Client, kills: int) -> tuple[int, int, int]:
         process = shard.start()
         ended = 0
         while not ended and len(shard.known()) < before + wanted:
-            time.sleep(0.02)
+            time.sleep(0.1)
             ended = os.waitpid(process, os.WNOHANG)[0]
         if not ended:
             time.sleep(moments.uniform(0, 0.2))
