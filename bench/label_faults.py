@@ -7,7 +7,7 @@ at its limit (answers that stay so); and some items that are never answered. The
 over 2,000 rollouts until nothing but these is open, and once more with `errors: final`. Then again
 from nothing, killed (SIGKILL) at ten random moments. Counted are items that are missing, there
 twice or end otherwise than scheduled; files whose bytes differ; and, on the server, calls for items
-whose answer was on disk.
+whose answer was on disk; and answers that a kill lost, at most as many as were under way.
 
 usage: python bench/label_faults.py [--items 2000] [--kills 10] [--timeout 4] [--concurrency 48]
 (where other work leaves this one little of the processors: a longer timeout, fewer at a time)
@@ -223,7 +223,7 @@ def killed(shard: Shard, server: Client, kills: int) -> tuple[int, int, int]:
         process = shard.start()
         ended = 0
         while not ended and len(shard.known()) < before + wanted:
-            time.sleep(0.02)
+            time.sleep(0.1)
             ended = os.waitpid(process, os.WNOHANG)[0]
         if not ended:
             time.sleep(moments.uniform(0, 0.2))
@@ -284,6 +284,7 @@ def main() -> None:
         print_line("label_faults_kills", kills, "kills", at_least=args.kills),
         print_line("label_faults_bytes_differ", differ, "files", at_most=0),
         print_line("label_faults_asked_again", again + twice, "calls", at_most=0),
+        print_line("label_faults_lost", wire, "answers", at_most=kills * args.concurrency),
         print_line("label_faults", wrong, "items", at_most=0),
     ]
     sys.exit(0 if all(fine) else 1)

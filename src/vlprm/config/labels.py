@@ -32,7 +32,8 @@ class JudgeConfig(Block):
     """Who names the first wrong step.
 
     ``truth`` compares with the generator's own account of a puzzle; ``api`` asks a model behind
-    an OpenAI-compatible address, whose key is read from the environment variable named here.
+    an OpenAI-compatible address, or several, whose keys are read from the environment variables
+    named here.
     Compute nodes seldom have a network, so an ``api`` judge runs where Snakemake does (``where:
     login``), or else as a job like any other.
     """

@@ -68,8 +68,13 @@ class ChatJudge:
             queue: asyncio.Queue[tuple[int, JudgeReply] | None] = asyncio.Queue()
             serving = loop.create_task(self._serve(requests, queue))
             try:
-                while (found := loop.run_until_complete(queue.get())) is not _ALL:
+                found = loop.run_until_complete(queue.get())
+                while found is not _ALL:
                     yield found
+                    # what has come is recorded before anything more is sent or read: a kill loses
+                    # no more answers than there are calls under way
+                    waiting = not queue.empty()
+                    found = queue.get_nowait() if waiting else loop.run_until_complete(queue.get())
                 loop.run_until_complete(serving)
             finally:
                 serving.cancel()

@@ -105,6 +105,19 @@ def test_two_jobs_share_one_limit(tmp_path: Path) -> None:
     assert isinstance(second.enter([quota], 1, 0.0, None), Wait)
 
 
+def test_processes_that_ask_at_once_pass_no_limit(tmp_path: Path) -> None:
+    path, quota = tmp_path / "accounts.sqlite", Quota("a", 60, None)
+    processes = []
+    for _ in range(3):
+        processes.append(os.fork())
+        if processes[-1] == 0:
+            account = Account(path, "j")
+            found = [account.enter([quota], 1, 0.0, None) for _ in range(20)]
+            os._exit(sum(isinstance(item, Entry) for item in found))
+    entered_by = [os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in processes]
+    assert sum(entered_by) == 10, "a sixth of the minute's"
+
+
 def test_a_file_that_is_no_account(tmp_path: Path) -> None:
     path = tmp_path / "accounts.sqlite"
     path.write_text("hello " * 300)

@@ -6,6 +6,7 @@ The library's own retries are off: it knows neither limits nor budget.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,8 @@ class Line:
 def _client(endpoint: Endpoint) -> AsyncOpenAI:
     import openai
 
+    for name in ("httpx", "httpx2"):  # a line for every call
+        logging.getLogger(name).setLevel(logging.WARNING)
     given: dict[str, Any] = {"api_key": key_of(endpoint), "max_retries": 0}
     if endpoint.kind == "azure":
         return openai.AsyncAzureOpenAI(
